@@ -1,0 +1,66 @@
+package syscalls
+
+import (
+	"iter"
+	"slices"
+	"strings"
+)
+
+// Table is the numbering of one architecture's system calls.
+type Table struct {
+	GOARCH string // GOARCH's name: "amd64", "386" or "arm64"
+	Audit  uint32 // AUDIT_ARCH_*, as seccomp and ptrace report it
+
+	names  []string // by number; "" where there is a hole
+	sorted []uint16 // numbers, in the order of their names
+}
+
+// ForGOARCH returns the table of a GOARCH, or nil where Belljar has none.
+func ForGOARCH(goarch string) *Table {
+	for _, t := range []*Table{AMD64, I386, ARM64} {
+		if t.GOARCH == goarch {
+			return t
+		}
+	}
+	return nil
+}
+
+// Number returns the number of the call with a name.
+func (t *Table) Number(name string) (nr int, ok bool) {
+	i, ok := slices.BinarySearchFunc(t.sorted, name, func(nr uint16, name string) int {
+		return strings.Compare(t.names[nr], name)
+	})
+	if !ok {
+		return 0, false
+	}
+	return int(t.sorted[i]), true
+}
+
+// Name returns the name of the call with a number, "" where there is none.
+func (t *Table) Name(nr int) string {
+	if nr < 0 || nr >= len(t.names) {
+		return ""
+	}
+	return t.names[nr]
+}
+
+// Calls yields every call, by rising number.
+func (t *Table) Calls() iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		for nr, name := range t.names {
+			if name != "" && !yield(nr, name) {
+				return
+			}
+		}
+	}
+}
+
+// Known reports whether any table has a call with this name.
+func Known(name string) bool {
+	for _, t := range []*Table{AMD64, I386, ARM64} {
+		if _, ok := t.Number(name); ok {
+			return true
+		}
+	}
+	return false
+}
