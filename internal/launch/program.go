@@ -1,0 +1,161 @@
+package launch
+
+import (
+	"encoding/binary"
+	"fmt"
+	"syscall"
+
+	"github.com/belljar/belljar/internal/sys"
+)
+
+// Program says how the program itself is started. Compare with
+// [Process]: a Program is what is wanted, a Process how it is done.
+type Program struct {
+	Dir string
+
+	Files  []int // descriptor i of the program is Files[i] of this process
+	Umask  int
+	Limits []Rlimit
+
+	// UID and GID are taken on if SetIDs. Capabilities and supplementary
+	// groups are dropped if Privileged says that this process has any.
+	SetIDs     bool
+	UID, GID   int
+	Privileged bool
+
+	Parent *Lifeline // dies with it
+	Gate   *sys.Gate // awaited before the filter is armed; nil: not
+	Filter []byte    // seccomp filter, an array of struct sock_filter; nil: none
+	Token  *Token    // the arguments of execve
+}
+
+// Rlimit is one resource limit, soft and hard alike.
+type Rlimit struct {
+	Resource int
+	Name     string
+	Value    uint64
+}
+
+// Process returns the steps that start the program.
+func (p *Program) Process() *Process {
+	var s []Step
+	s = append(s, p.Parent.steps()...)
+	s = append(s, Step{Name: "setsid", Nr: syscall.SYS_SETSID})
+	s = append(s, placeFiles(p.Files)...)
+	s = append(s, Step{Name: "umask", Nr: syscall.SYS_UMASK, Args: []Arg{Named(uintptr(p.Umask), fmt.Sprintf("%#o", p.Umask))}})
+	for _, r := range p.Limits {
+		s = append(s, r.step())
+	}
+	// A session keyring of its own: what the parent's holds must not be
+	// readable. Kernels without keyrings have nothing to hide.
+	s = append(s, Step{Name: "keyctl", Nr: sys.SysKeyctl,
+		Args: []Arg{Named(sys.KeyctlJoinSession, "KEYCTL_JOIN_SESSION_KEYRING"), Null()},
+		OK:   []syscall.Errno{syscall.ENOSYS, syscall.EDQUOT}})
+	s = append(s, p.credentialSteps()...)
+	s = append(s, Step{Name: "chdir", Nr: syscall.SYS_CHDIR, Args: []Arg{String(p.Dir)}})
+	s = append(s, signalSteps()...)
+	if p.Gate != nil {
+		s = append(s, Step{Name: "await supervisor", Await: p.Gate})
+	}
+	s = append(s, Step{Name: "prctl(PR_SET_NO_NEW_PRIVS)", Nr: syscall.SYS_PRCTL,
+		Args: []Arg{Named(sys.PrSetNoNewPrivs, "PR_SET_NO_NEW_PRIVS"), Int(1), Int(0), Int(0), Int(0)}})
+	s = append(s, closeFrom(len(p.Files)))
+	if p.Filter != nil {
+		s = append(s, filterStep(p.Filter))
+	}
+	return &Process{Name: "program", Steps: append(s, p.Token.step())}
+}
+
+func (r Rlimit) step() Step {
+	pair := make([]byte, 16)
+	binary.NativeEndian.PutUint64(pair, r.Value)
+	binary.NativeEndian.PutUint64(pair[8:], r.Value)
+	text := fmt.Sprintf("{%d, %d}", r.Value, r.Value)
+	if r.Value == sys.RlimInfinity {
+		text = "{RLIM_INFINITY, RLIM_INFINITY}"
+	}
+	return Step{Name: "prlimit64", Nr: sys.SysPrlimit64,
+		Args: []Arg{Int(0), Named(uintptr(r.Resource), r.Name), Memory(pair, text), Null()}}
+}
+
+// placeFiles moves each file to its number. A source that is itself a target
+// number is first copied out of the way; copies close on exec.
+func placeFiles(files []int) []Step {
+	var s []Step
+	from := make([]Arg, len(files))
+	for i, fd := range files {
+		from[i] = Int(fd)
+		if fd >= len(files) {
+			continue
+		}
+		slot := new(Slot)
+		s = append(s, Step{Name: "fcntl", Nr: syscall.SYS_FCNTL, Into: slot,
+			Args: []Arg{Int(fd), Named(sys.FDupfdCloexec, "F_DUPFD_CLOEXEC"), Int(len(files))}})
+		from[i] = Result(slot, fmt.Sprintf("copy of %d", fd))
+	}
+	for i := range files {
+		s = append(s, Step{Name: "dup3", Nr: syscall.SYS_DUP3, Args: []Arg{from[i], Int(i), Int(0)}})
+	}
+	return s
+}
+
+func closeFrom(n int) Step {
+	return Step{Name: "close_range", Nr: sys.SysCloseRange, Args: []Arg{Int(n), Named(^uintptr(0)>>32, "~0"), Int(0)}}
+}
+
+func (p *Program) credentialSteps() []Step {
+	var s []Step
+	if p.Privileged {
+		for c := range uintptr(64) {
+			// The kernel refuses the numbers beyond its last capability.
+			s = append(s, Step{Name: "prctl(PR_CAPBSET_DROP)", Nr: syscall.SYS_PRCTL, OK: []syscall.Errno{syscall.EINVAL},
+				Args: []Arg{Named(sys.PrCapbsetDrop, "PR_CAPBSET_DROP"), Int(int(c)), Int(0), Int(0), Int(0)}})
+		}
+		s = append(s, Step{Name: "prctl(PR_CAP_AMBIENT_CLEAR_ALL)", Nr: syscall.SYS_PRCTL,
+			Args: []Arg{Named(sys.PrCapAmbient, "PR_CAP_AMBIENT"), Named(sys.PrCapAmbientClearAll, "PR_CAP_AMBIENT_CLEAR_ALL"), Int(0), Int(0), Int(0)}})
+	}
+	if p.SetIDs {
+		gid, uid := Int(p.GID), Int(p.UID)
+		s = append(s,
+			Step{Name: "setgroups", Nr: syscall.SYS_SETGROUPS, Args: []Arg{Int(0), Null()}},
+			Step{Name: "setresgid", Nr: sys.SysSetresgid, Args: []Arg{gid, gid, gid}},
+			Step{Name: "setresuid", Nr: sys.SysSetresuid, Args: []Arg{uid, uid, uid}})
+	}
+	return append(s, dropCapabilities())
+}
+
+// dropCapabilities empties the permitted, effective and inheritable sets.
+// Dropping is allowed to everybody.
+func dropCapabilities() Step {
+	header := binary.NativeEndian.AppendUint32(nil, 0x20080522) // _LINUX_CAPABILITY_VERSION_3
+	header = binary.NativeEndian.AppendUint32(header, 0)
+	return Step{Name: "capset", Nr: sys.SysCapset, Args: []Arg{Memory(header, "v3"), Memory(make([]byte, 24), "none")}}
+}
+
+// signalSteps gives every signal its default disposition, the ignored ones as
+// well, which exec would keep, and then unblocks all of them.
+func signalSteps() []Step {
+	// struct sigaction of the kernel: handler, flags, restorer, mask; all
+	// zero is SIG_DFL on every architecture.
+	action := make([]byte, 32)
+	var s []Step
+	for sig := 1; sig <= 64; sig++ {
+		if sig == int(syscall.SIGKILL) || sig == int(syscall.SIGSTOP) {
+			continue
+		}
+		s = append(s, Step{Name: "rt_sigaction", Nr: syscall.SYS_RT_SIGACTION, Args: []Arg{Int(sig), Memory(action, "SIG_DFL"), Null(), Int(8)}})
+	}
+	return append(s, Step{Name: "rt_sigprocmask", Nr: syscall.SYS_RT_SIGPROCMASK,
+		Args: []Arg{Named(sys.SigSetmask, "SIG_SETMASK"), Memory(make([]byte, 8), "[]"), Null(), Int(8)}})
+}
+
+// filterStep installs a seccomp filter. struct sock_fprog is a 16-bit length,
+// padding and a pointer.
+func filterStep(filter []byte) Step {
+	n := uintptr(len(filter) / 8)
+	fprog := []uintptr{0, sys.Address(filter)}
+	b := sys.Words(fprog)
+	binary.NativeEndian.PutUint16(b, uint16(n))
+	return Step{Name: "seccomp", Nr: sys.SysSeccomp,
+		Args: []Arg{Named(sys.SeccompSetModeFilter, "SECCOMP_SET_MODE_FILTER"), Int(0), {mem: b, keep: filter, text: fmt.Sprintf("filter of %d instructions", n)}}}
+}

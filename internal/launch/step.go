@@ -1,0 +1,124 @@
+package launch
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/belljar/belljar/internal/sys"
+)
+
+// Step is one action of a launch.
+type Step struct {
+	Name  string // what a SetupError calls it, usually the system call's name
+	Nr    uintptr
+	Args  []Arg
+	OK    []syscall.Errno // errors that do not fail the step, at most two
+	Must  *uintptr        // the result must be this
+	Into  *Slot           // keeps the result for a later step
+	Fork  *Process        // instead of a call: start this process
+	Flags uintptr         // of the fork
+	Await *sys.Gate       // instead of a call: wait for it
+	Exit  bool            // instead of a call: end the process well
+}
+
+// Process is a process of a launch and the steps that it takes until it
+// executes a program or exits.
+type Process struct {
+	Name  string
+	Steps []Step
+
+	proc *sys.Proc
+}
+
+// Slot holds the result of one step until another uses it.
+type Slot struct{ word uintptr }
+
+// Arg is one argument of a step: a number, or memory that lives as long as
+// the Arg.
+type Arg struct {
+	n    uintptr
+	mem  []byte
+	keep any // what mem points to
+	slot *Slot
+	text string // as printed
+}
+
+// Int is a number.
+func Int(n int) Arg { return Arg{n: uintptr(n), text: strconv.Itoa(n)} }
+
+// Named is a number that is printed as text.
+func Named(n uintptr, text string) Arg { return Arg{n: n, text: text} }
+
+// Null is a null pointer.
+func Null() Arg { return Arg{text: "NULL"} }
+
+// String is a NUL-terminated string. It panics on a string with a NUL byte,
+// which callers must refuse before.
+func String(s string) Arg {
+	if strings.IndexByte(s, 0) >= 0 {
+		panic("launch: NUL byte in string")
+	}
+	return Arg{mem: append([]byte(s), 0), text: strconv.Quote(s)}
+}
+
+// Memory is a pointer to b.
+func Memory(b []byte, text string) Arg { return Arg{mem: b, text: text} }
+
+// Result is what an earlier step left in s.
+func Result(s *Slot, text string) Arg { return Arg{slot: s, text: text} }
+
+func (a Arg) value() uintptr {
+	if a.mem != nil {
+		return sys.Address(a.mem)
+	}
+	return a.n
+}
+
+// Text returns the step as it is printed by --explain.
+func (s Step) Text() string {
+	switch {
+	case s.Fork != nil:
+		return fmt.Sprintf("start process %q", s.Fork.Name)
+	case s.Await != nil:
+		return "wait for the supervisor"
+	case s.Exit:
+		return "exit"
+	}
+	texts := make([]string, len(s.Args))
+	for i, a := range s.Args {
+		texts[i] = a.text
+	}
+	return s.Name + "(" + strings.Join(texts, ", ") + ")"
+}
+
+// Explain lists the steps of p and of the processes that it starts, one line
+// each; runs of steps that differ only in their arguments are one line.
+func (p *Process) Explain() []string {
+	lines := []string{p.Name + ":"}
+	var forks []*Process
+	for i := 0; i < len(p.Steps); {
+		s := p.Steps[i]
+		n := i + 1
+		for s.Nr != 0 && n < len(p.Steps) && p.Steps[n].Name == s.Name && len(s.Args) > 0 && repeats[s.Name] {
+			n++
+		}
+		text := s.Text()
+		if n-i > 1 {
+			text += fmt.Sprintf(" ... %s  (%d calls)", p.Steps[n-1].Text(), n-i)
+		}
+		lines = append(lines, "  "+text)
+		if s.Fork != nil {
+			forks = append(forks, s.Fork)
+		}
+		i = n
+	}
+	for _, f := range forks {
+		lines = append(lines, f.Explain()...)
+	}
+	return lines
+}
+
+// repeats names the steps that come in long runs.
+var repeats = map[string]bool{"rt_sigaction": true, "prctl(PR_CAPBSET_DROP)": true}

@@ -1,0 +1,39 @@
+#include "textflag.h"
+
+#define SYS_clone 56
+
+// func rawClone(flags uintptr, stack unsafe.Pointer, ptid, ctid *int32, m *Machine, p *Proc) (pid, errno uintptr)
+//
+// The child starts on a stack of its own, so parent and child cannot damage
+// each other's frames although they share memory.
+TEXT ·rawClone(SB),NOSPLIT|NOFRAME,$0-64
+	MOVQ	flags+0(FP), DI
+	MOVQ	stack+8(FP), SI
+	MOVQ	ptid+16(FP), DX
+	MOVQ	ctid+24(FP), R10
+	MOVQ	$0, R8
+	MOVQ	m+32(FP), R12	// the kernel preserves R12 and R13
+	MOVQ	p+40(FP), R13
+	MOVQ	$SYS_clone, AX
+	SYSCALL
+	TESTQ	AX, AX
+	JEQ	child
+	CMPQ	AX, $0xfffffffffffff001
+	JLS	parent
+	MOVQ	$-1, pid+48(FP)
+	NEGQ	AX
+	MOVQ	AX, errno+56(FP)
+	RET
+parent:
+	MOVQ	AX, pid+48(FP)
+	MOVQ	$0, errno+56(FP)
+	RET
+child:
+	SUBQ	$16, SP
+	MOVQ	R12, 0(SP)
+	MOVQ	R13, 8(SP)
+	// Indirect, so that the linker does not see a recursion without a stack
+	// check: this is another stack.
+	MOVQ	$·runSteps(SB), AX
+	CALL	AX
+	INT	$3	// runSteps never returns

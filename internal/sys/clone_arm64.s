@@ -1,0 +1,38 @@
+#include "textflag.h"
+
+#define SYS_clone 220
+
+// func rawClone(flags uintptr, stack unsafe.Pointer, ptid, ctid *int32, m *Machine, p *Proc) (pid, errno uintptr)
+//
+// As on amd64, except that arm64's clone takes tls before ctid.
+TEXT ·rawClone(SB),NOSPLIT|NOFRAME,$0-64
+	MOVD	flags+0(FP), R0
+	MOVD	stack+8(FP), R1
+	MOVD	ptid+16(FP), R2
+	MOVD	ZR, R3
+	MOVD	ctid+24(FP), R4
+	MOVD	m+32(FP), R19	// the kernel preserves R19 and R20
+	MOVD	p+40(FP), R20
+	MOVD	$SYS_clone, R8
+	SVC
+	CBZ	R0, child
+	CMN	$4095, R0
+	BCC	parent
+	MOVD	$-1, R5
+	MOVD	R5, pid+48(FP)
+	NEG	R0, R0
+	MOVD	R0, errno+56(FP)
+	RET
+parent:
+	MOVD	R0, pid+48(FP)
+	MOVD	ZR, errno+56(FP)
+	RET
+child:
+	SUB	$32, RSP
+	MOVD	R19, 8(RSP)
+	MOVD	R20, 16(RSP)
+	// Indirect, so that the linker does not see a recursion without a stack
+	// check: this is another stack.
+	MOVD	$·runSteps(SB), R5
+	BL	(R5)
+	BRK	$0	// runSteps never returns

@@ -1,0 +1,241 @@
+package sys
+
+import (
+	"runtime"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+)
+
+// Op says what a Step does.
+type Op uint8
+
+const (
+	// Call makes the system call Nr.
+	Call Op = iota
+	// Fork clones Proc with the flags of Args[0]; it runs the steps from
+	// Proc.Start on, on a stack of its own.
+	Fork
+	// Await sleeps until Gate is open. If the gate is aborted the step
+	// fails with ECANCELED.
+	Await
+	// Exit ends the process without an error.
+	Exit
+)
+
+// States of a Gate.
+const (
+	Closed uint32 = iota
+	Open
+	Aborted
+)
+
+// A Step is one action of a launched process, in a form that can be executed
+// where no Go code may run: it is read by a loop that neither allocates nor
+// grows the stack.
+type Step struct {
+	Op     Op
+	Expect bool    // the result must be Want, or the step fails with ECHILD
+	Nr     uintptr // system call number
+	Args   [6]uintptr
+	From   [6]*uintptr // where not nil: the argument is what this points to
+	Want   uintptr
+	OK     [2]uintptr // errors that count as success
+	Into   *uintptr   // where the result goes, if anywhere
+	Gate   *Gate      // Await
+	Proc   *Proc      // Fork
+}
+
+// Proc is one process of a launch.
+type Proc struct {
+	Start int // its first step
+
+	tid    int32 // written by the kernel before the process runs
+	live   int32 // 1 until the process has executed a program or died
+	failed int32 // index+1 of the step that failed
+	errno  uintptr
+	stack  []byte
+}
+
+// Failed returns the index of the step that failed and its error, or -1. It
+// may be called after Wait.
+func (p *Proc) Failed() (step int, errno syscall.Errno) {
+	return int(p.failed) - 1, syscall.Errno(p.errno)
+}
+
+// PID returns the process's number in the launching process's namespace, or 0
+// if it was never cloned.
+func (p *Proc) PID() int { return int(atomic.LoadInt32(&p.tid)) }
+
+// Machine executes steps in new processes that share this one's memory until
+// they exec. Sharing makes the launch as cheap from a large process as from a
+// small one; CLONE_VFORK is not used, because the thread that it suspends would
+// keep its place in the Go scheduler while a tracer may need it.
+type Machine struct {
+	Steps []Step
+	Main  Proc // the process that starts with the first step
+}
+
+const (
+	cloneFlags = syscall.CLONE_VM | syscall.CLONE_PARENT_SETTID | syscall.CLONE_CHILD_CLEARTID | uintptr(syscall.SIGCHLD)
+	stackSize  = 16 << 10
+)
+
+//go:linkname beforeFork syscall.runtime_BeforeFork
+func beforeFork()
+
+//go:linkname afterFork syscall.runtime_AfterFork
+func afterFork()
+
+// rawClone clones the calling thread's process. The parent gets the PID or an
+// error; the child continues on stack in runSteps(m, p).
+func rawClone(flags uintptr, stack unsafe.Pointer, ptid, ctid *int32, m *Machine, p *Proc) (pid, errno uintptr)
+
+// Start clones the first process. The caller must keep the calling thread (it
+// is the parent that PR_SET_PDEATHSIG watches) and must Wait for every Proc
+// before it drops the Machine.
+func (m *Machine) Start() syscall.Errno {
+	m.Main.prepare()
+	for i := range m.Steps {
+		if p := m.Steps[i].Proc; p != nil {
+			p.prepare()
+		}
+	}
+	// All signals stay blocked in the child until a step unblocks them: a
+	// handler of the Go runtime must never run there.
+	beforeFork()
+	_, errno := rawClone(cloneFlags, m.Main.top(), &m.Main.tid, &m.Main.live, m, &m.Main)
+	afterFork()
+	if errno != 0 {
+		m.Main.live = 0
+	}
+	return syscall.Errno(errno)
+}
+
+func (p *Proc) prepare() {
+	p.tid, p.live, p.failed, p.errno = 0, 1, 0, 0
+	p.stack = make([]byte, stackSize)
+}
+
+// top is called where runSteps runs.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func (p *Proc) top() unsafe.Pointer {
+	top := uintptr(unsafe.Pointer(unsafe.SliceData(p.stack))) + uintptr(len(p.stack))
+	off := uintptr(len(p.stack)) - top%16
+	return unsafe.Add(unsafe.Pointer(unsafe.SliceData(p.stack)), off)
+}
+
+// Wait sleeps until p no longer shares this process's memory: it has executed
+// a program or is dead. It must be called only for a process that was cloned.
+func (m *Machine) Wait(p *Proc) {
+	for atomic.LoadInt32(&p.live) != 0 {
+		// The kernel's wake-up at CLONE_CHILD_CLEARTID is of a shared futex.
+		syscall.Syscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(&p.live)), futexWait, 1, 0, 0, 0)
+	}
+	runtime.KeepAlive(m)
+}
+
+const (
+	futexWait = 0
+	futexWake = 1
+)
+
+// Gate is a word that a process awaits and another opens.
+type Gate struct{ word uint32 }
+
+// Set changes the gate's state and wakes who awaits it.
+func (g *Gate) Set(state uint32) {
+	atomic.StoreUint32(&g.word, state)
+	syscall.RawSyscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(&g.word)), futexWake, 1<<30, 0, 0, 0)
+}
+
+// Wait sleeps until the gate is no longer Closed and returns its state.
+func (g *Gate) Wait() uint32 {
+	for {
+		if s := atomic.LoadUint32(&g.word); s != Closed {
+			return s
+		}
+		syscall.Syscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(&g.word)), futexWait, uintptr(Closed), 0, 0, 0)
+	}
+}
+
+// runSteps is the whole of a launched process until it execs. It runs with
+// every signal blocked, on a small stack, beside a running Go runtime that does
+// not know of it: it must not allocate, grow the stack, or write a pointer. Not
+// even sync/atomic is allowed, which calls the race detector where that is on.
+//
+//go:nosplit
+//go:noinline
+//go:norace
+//go:nocheckptr
+func runSteps(m *Machine, p *Proc) {
+	s := (*Step)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(m.Steps)), uintptr(p.Start)*unsafe.Sizeof(Step{})))
+	for pc := int32(p.Start); ; pc++ {
+		var r, errno uintptr
+		switch s.Op {
+		case Call:
+			r, errno = callStep(s)
+			if s.Expect && errno == 0 && r != s.Want {
+				errno = uintptr(syscall.ECHILD)
+			}
+		case Fork:
+			c := s.Proc
+			r, errno = rawClone(cloneFlags|s.Args[0], c.top(), &c.tid, &c.live, m, c)
+		case Await:
+			errno = s.Gate.await()
+		case Exit:
+			exitProcess(0)
+		}
+		if errno != 0 && errno != s.OK[0] && errno != s.OK[1] {
+			p.failed, p.errno = pc+1, errno
+			exitProcess(127)
+		}
+		if s.Into != nil {
+			*s.Into = r
+		}
+		s = (*Step)(unsafe.Add(unsafe.Pointer(s), unsafe.Sizeof(Step{})))
+	}
+}
+
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func callStep(s *Step) (r, errno uintptr) {
+	a := s.Args
+	for i := range a {
+		if from := s.From[i]; from != nil {
+			a[i] = *from
+		}
+	}
+	r, _, e := syscall.RawSyscall6(s.Nr, a[0], a[1], a[2], a[3], a[4], a[5])
+	return r, uintptr(e)
+}
+
+// await is Wait for a launched process.
+//
+//go:nosplit
+//go:noinline
+//go:norace
+//go:nocheckptr
+func (g *Gate) await() uintptr {
+	for {
+		switch g.word {
+		case Open:
+			return 0
+		case Aborted:
+			return uintptr(syscall.ECANCELED)
+		}
+		syscall.RawSyscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(&g.word)), futexWait, uintptr(Closed), 0, 0, 0)
+	}
+}
+
+//go:nosplit
+//go:norace
+func exitProcess(code uintptr) {
+	for {
+		syscall.RawSyscall(syscall.SYS_EXIT_GROUP, code, 0, 0)
+	}
+}

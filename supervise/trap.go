@@ -1,0 +1,55 @@
+package supervise
+
+import (
+	"syscall"
+
+	"github.com/belljar/belljar/syscalls"
+)
+
+// Tracee is the stopped thread behind a Trap, as a supervisor sees it. Its
+// methods are valid only while the trap is being decided.
+type Tracee interface {
+	// ReadMemory fills buf from the tracee's memory at addr and returns how
+	// many bytes could be read before the first unreadable page; zero bytes
+	// is EFAULT.
+	ReadMemory(addr uint64, buf []byte) (int, error)
+	// WriteMemory is the counterpart of ReadMemory.
+	WriteMemory(addr uint64, data []byte) (int, error)
+}
+
+// Trap is one system call, stopped for a decision. Arguments are raw
+// registers; Int truncates as the kernel truncates an int argument. A Trap and
+// what it returns are valid only until the handler returns.
+type Trap struct {
+	Arch *syscalls.Table
+	Nr   int       // number in Arch's table
+	Args [6]uint64 // raw
+	PID  int       // thread group, in Belljar's PID namespace
+	TID  int       // thread, in Belljar's PID namespace
+
+	Tracee Tracee
+}
+
+// Decision is the answer to a Trap. Its zero value kills the run.
+type Decision struct {
+	Kind  Kind
+	Errno syscall.Errno // for Deny
+	Value uint64        // for Return: what the call returns without being made
+	Rule  string        // where the deciding rule was written, "" when there is none
+	Path  string        // the object that was decided, "" when the call has no path
+}
+
+type Kind uint8
+
+const (
+	Kill   Kind = iota // end the run with verdict violation
+	Allow              // let the kernel make the call
+	Deny               // the call fails with Errno
+	Return             // the call is not made and returns Value
+)
+
+// Handler decides traps. Handle is called on the supervisor's thread, one trap
+// of a run at a time, and must not keep the Trap.
+type Handler interface {
+	Handle(*Trap) Decision
+}
