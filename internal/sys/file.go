@@ -1,0 +1,125 @@
+package sys
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Flags of open(2), openat2(2) and the *at calls, as this machine's kernel
+// numbers them.
+const (
+	AT_FDCWD      = unix.AT_FDCWD
+	AT_EMPTY_PATH = unix.AT_EMPTY_PATH
+
+	O_PATH      = unix.O_PATH
+	O_NOFOLLOW  = unix.O_NOFOLLOW
+	O_DIRECTORY = unix.O_DIRECTORY
+	O_NONBLOCK  = unix.O_NONBLOCK
+	O_NOCTTY    = unix.O_NOCTTY
+	O_RDONLY    = unix.O_RDONLY
+
+	RESOLVE_NO_XDEV       = unix.RESOLVE_NO_XDEV
+	RESOLVE_NO_MAGICLINKS = unix.RESOLVE_NO_MAGICLINKS
+	RESOLVE_NO_SYMLINKS   = unix.RESOLVE_NO_SYMLINKS
+	RESOLVE_BENEATH       = unix.RESOLVE_BENEATH
+	RESOLVE_IN_ROOT       = unix.RESOLVE_IN_ROOT
+	RESOLVE_CACHED        = unix.RESOLVE_CACHED
+)
+
+// FileStat is what identifies an open file and says what it is.
+type FileStat struct {
+	Dev   uint64 // major<<32 | minor
+	Ino   uint64
+	Mount uint64 // mount ID (Linux 5.8)
+	Mode  uint32 // type and permissions, as st_mode
+	Links uint32
+	Rdev  uint64 // of a device, like Dev
+}
+
+// OpenFile is openat(2) with O_CLOEXEC added.
+func OpenFile(dir int, path string, flags int) (int, syscall.Errno) {
+	for {
+		fd, err := unix.Openat(dir, path, flags|unix.O_CLOEXEC, 0)
+		if err != unix.EINTR {
+			return fd, errnoOf(err)
+		}
+	}
+}
+
+// OpenFile2 is openat2(2) (Linux 5.6) with O_CLOEXEC added.
+func OpenFile2(dir int, path string, flags, resolve uint64) (int, syscall.Errno) {
+	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: resolve}
+	for {
+		fd, err := unix.Openat2(dir, path, &how)
+		// EAGAIN: a rename raced with a scoped lookup; openat2(2) says to retry.
+		if err != unix.EINTR && err != unix.EAGAIN {
+			return fd, errnoOf(err)
+		}
+	}
+}
+
+// CloseFile closes fd. Linux releases the descriptor even when close fails.
+func CloseFile(fd int) { unix.Close(fd) }
+
+// ReadFile is one read(2) from fd.
+func ReadFile(fd int, buf []byte) (int, syscall.Errno) {
+	for {
+		n, err := unix.Read(fd, buf)
+		if err != unix.EINTR {
+			return max(n, 0), errnoOf(err)
+		}
+	}
+}
+
+// ReadFileAt is one pread(2) from fd.
+func ReadFileAt(fd int, buf []byte, offset int64) (int, syscall.Errno) {
+	for {
+		n, err := unix.Pread(fd, buf, offset)
+		if err != unix.EINTR {
+			return max(n, 0), errnoOf(err)
+		}
+	}
+}
+
+// ReadLink is readlinkat(2). With an empty path it reads the link that dir, an
+// O_PATH descriptor, refers to.
+func ReadLink(dir int, path string, buf []byte) (int, syscall.Errno) {
+	n, err := unix.Readlinkat(dir, path, buf)
+	return max(n, 0), errnoOf(err)
+}
+
+// StatFile describes the file behind fd, which may be an O_PATH descriptor.
+func StatFile(fd int) (FileStat, syscall.Errno) {
+	const mask = unix.STATX_TYPE | unix.STATX_MODE | unix.STATX_INO | unix.STATX_NLINK | unix.STATX_MNT_ID
+	var st unix.Statx_t
+	// AT_STATX_DONT_SYNC: identity and type are known without asking a
+	// network file system's server.
+	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, mask, &st); err != nil {
+		return FileStat{}, errnoOf(err)
+	}
+	return FileStat{
+		Dev:   uint64(st.Dev_major)<<32 | uint64(st.Dev_minor),
+		Ino:   st.Ino,
+		Mount: st.Mnt_id,
+		Mode:  uint32(st.Mode),
+		Links: st.Nlink,
+		Rdev:  uint64(st.Rdev_major)<<32 | uint64(st.Rdev_minor),
+	}, 0
+}
+
+// IsProcfs reports whether fd is on a proc file system.
+func IsProcfs(fd int) bool {
+	var st unix.Statfs_t
+	return unix.Fstatfs(fd, &st) == nil && st.Type == unix.PROC_SUPER_MAGIC
+}
+
+func errnoOf(err error) syscall.Errno {
+	if err == nil {
+		return 0
+	}
+	if errno, ok := err.(syscall.Errno); ok {
+		return errno
+	}
+	return syscall.EINVAL // a path with a NUL byte, which x/sys refuses itself
+}
