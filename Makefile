@@ -1,0 +1,62 @@
+# Belljar: `make` lists the targets.
+
+GO          ?= go
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
+PURE        := ./policy/... ./syscalls ./seccomp/...
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/belljar, one static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/belljar ./cmd/belljar
+
+.PHONY: demo
+demo: build ## build, then run honest and hostile programs and print their verdicts
+	./bin/belljar demo
+
+.PHONY: test
+test: test-tools ## install what tests need (as root, where missing) and run all tests
+	$(GO) test -timeout 10m ./...
+
+.PHONY: test-tools
+test-tools: ## install the compilers that the tests' programs need, where missing
+	@test/install-tools
+
+.PHONY: test-unprivileged
+test-unprivileged: test-tools ## run all tests again as uid 65534 (needs root)
+	test/unprivileged
+
+.PHONY: vet
+vet: ## go vet
+	$(GO) vet ./...
+
+.PHONY: lint
+lint: ## staticcheck, at a pinned version
+	$(GO) run $(STATICCHECK) ./...
+
+.PHONY: fmt-check
+fmt-check: ## fail if a file is not gofmt'ed
+	@files=$$(find . -name '*.go' -not -path './.git/*' | xargs gofmt -l); \
+	if [ -n "$$files" ]; then echo "not gofmt'ed:"; echo "$$files"; exit 1; fi
+
+.PHONY: arm64
+arm64: ## build, vet and compile the tests for arm64
+	GOARCH=arm64 CGO_ENABLED=0 $(GO) build ./...
+	GOARCH=arm64 CGO_ENABLED=0 $(GO) vet ./...
+
+.PHONY: pure
+pure: ## build the pure packages for other systems
+	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 $(GO) build $(PURE)
+	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 $(GO) build $(PURE)
+
+.PHONY: bench
+bench: ## run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./...
+
+.PHONY: clean
+clean: ## remove what build made
+	rm -rf bin
