@@ -1,0 +1,118 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+)
+
+// Decide returns what becomes of an access to the object at a path, as Allow,
+// Deny or Kill, and the rule that says so; the rule is nil where the default
+// decides. The path is the one that the kernel would reach, absolute and
+// clean. One that begins elsewhere, such as "pipe:[7]", matches no rule; one
+// that is absolute but not clean is killed, because no rule can be trusted on it.
+//
+// Of the rules that match, one loses to any whose pattern is strictly
+// narrower. Of those that remain a refusal wins, a kill before a denial;
+// otherwise their grants are united. Patterns that overlap without one being
+// inside the other both remain, so a doubt is a refusal.
+//
+// Decide does not allocate, and its time does not grow with the number of
+// rules whose literal beginnings the path does not share.
+func (s *FileSet) Decide(path string, want Access) (Action, *FileRule) {
+	if len(s.rules) == 0 || !strings.HasPrefix(path, "/") {
+		return s.fallback, nil
+	}
+	if !isClean(path) {
+		return Action{Kind: Kill}, nil
+	}
+	var room [32]int32
+	matched := s.match(room[:0], path)
+	if want == 0 {
+		want = Stat
+	}
+	var refusal, granter *FileRule
+	var grants Access
+	for _, m := range matched {
+		if s.loses(m, matched) {
+			continue
+		}
+		r := &s.rules[s.patterns[m].rule]
+		switch {
+		case r.Grant == 0:
+			if refusal == nil || refusal.Do.Kind == Deny && r.Do.Kind == Kill {
+				refusal = r
+			}
+		case granter == nil || r.Grant&want == want && granter.Grant&want != want:
+			granter = r
+		}
+		grants |= r.Grant
+	}
+	switch {
+	case refusal != nil:
+		return refusal.Do, refusal
+	case grants&want == want:
+		return Action{Kind: Allow}, granter
+	}
+	return s.fallback, nil
+}
+
+// loses reports whether another matching pattern is strictly narrower.
+func (s *FileSet) loses(m int32, matched []int32) bool {
+	narrower := s.patterns[m].narrower
+	for _, o := range matched {
+		if narrower[o/64]>>(o%64)&1 == 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// match appends the patterns that match a clean path. It walks all positions
+// inside patterns at once, so its time is bounded by their number times the
+// path's components, whatever the stars.
+func (s *FileSet) match(out []int32, path string) []int32 {
+	var roomA, roomB [32]int32
+	now, next := s.enter(roomA[:0], 0), roomB[:0]
+	for rest := path[1:]; rest != "" && len(now) > 0; {
+		c, after, _ := strings.Cut(rest, "/")
+		rest = after
+		next = next[:0]
+		for _, at := range now {
+			next = s.step(next, at, c)
+		}
+		now, next = next, now
+	}
+	for _, at := range now {
+		out = append(out, s.nodes[at].ends...)
+	}
+	return out
+}
+
+// step adds the positions that component c leads to.
+func (s *FileSet) step(next []int32, at int32, c string) []int32 {
+	n := &s.nodes[at]
+	if n.loops {
+		next = s.enter(next, at)
+	}
+	if to, ok := n.literal[c]; ok {
+		next = s.enter(next, to)
+	}
+	for _, e := range n.globs {
+		if matchComponent(e.text, c) {
+			next = s.enter(next, e.to)
+		}
+	}
+	return next
+}
+
+// enter adds a position and those that "**" reaches by matching nothing.
+func (s *FileSet) enter(set []int32, at int32) []int32 {
+	for {
+		if !slices.Contains(set, at) {
+			set = append(set, at)
+		}
+		if at = s.nodes[at].deep; at == 0 {
+			return set
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+)
+
+// FileSet is a Files section, compiled for one directory. It is read-only, so
+// any number of goroutines may use it.
+type FileSet struct {
+	rules    []FileRule
+	fallback Action
+	nodes    []node    // a trie over components; 0 is the root
+	patterns []pattern // what the trie's nodes end
+}
+
+// pattern is one spelling of one rule.
+type pattern struct {
+	rule       int
+	components []component
+	narrower   []uint64 // bit set of the patterns that are strictly narrower
+}
+
+// node is a position inside patterns.
+type node struct {
+	literal map[string]int32
+	globs   []globEdge
+	deep    int32 // the node of a "**" that follows here, 0 for none
+	loops   bool  // this node is a "**": every component leads back to it
+	ends    []int32
+}
+
+type globEdge struct {
+	text string
+	to   int32
+}
+
+// Compile prepares the rules for deciding. Relative patterns count from dir,
+// the command's directory. canon, where not nil, maps a path without wildcards
+// to the path that the kernel would reach, such as /lib to /usr/lib; a rule
+// applies to both spellings of the part of its pattern before any wildcard.
+func (f *Files) Compile(dir string, canon func(string) string) (*FileSet, error) {
+	if err := f.validate(); err != nil {
+		return nil, err
+	}
+	s := &FileSet{rules: append([]FileRule(nil), f.Rules...), fallback: f.Default.OrKill(), nodes: make([]node, 1)}
+	if !f.Decides() {
+		s.fallback = Action{Kind: Allow}
+	}
+	for i := range s.rules {
+		r := &s.rules[i]
+		r.Grant = r.Grant.Implied()
+		if !strings.HasPrefix(r.Pattern, "/") && !isClean(dir) {
+			return nil, fmt.Errorf("files: pattern %q counts from directory %q, which is not absolute and clean", r.Pattern, dir)
+		}
+		spelled := components(r.Pattern, dir)
+		s.add(i, spelled)
+		if reached := reachedBy(spelled, canon); reached != nil {
+			s.add(i, reached)
+		}
+	}
+	s.rank()
+	return s, nil
+}
+
+// reachedBy returns the pattern with its literal prefix as canon has it, nil
+// where that is no other pattern.
+func reachedBy(spelled []component, canon func(string) string) []component {
+	n := 0
+	for n < len(spelled) && spelled[n].kind == literal {
+		n++
+	}
+	if canon == nil || n == 0 {
+		return nil
+	}
+	var prefix strings.Builder
+	for _, c := range spelled[:n] {
+		prefix.WriteString("/" + c.text)
+	}
+	reached := canon(prefix.String())
+	if reached == prefix.String() || !isClean(reached) {
+		return nil
+	}
+	return append(literals(reached), spelled[n:]...)
+}
+
+// add puts one pattern of a rule into the trie.
+func (s *FileSet) add(rule int, cs []component) {
+	at := int32(0)
+	for _, c := range cs {
+		at = s.child(at, c)
+	}
+	s.nodes[at].ends = append(s.nodes[at].ends, int32(len(s.patterns)))
+	s.patterns = append(s.patterns, pattern{rule: rule, components: cs})
+}
+
+// child returns the node that a component leads to, made if need be.
+func (s *FileSet) child(at int32, c component) int32 {
+	n := &s.nodes[at]
+	fresh := int32(len(s.nodes))
+	switch c.kind {
+	case anyDepth:
+		if n.deep != 0 {
+			return n.deep
+		}
+		n.deep = fresh
+	case glob:
+		for _, e := range n.globs {
+			if e.text == c.text {
+				return e.to
+			}
+		}
+		n.globs = append(n.globs, globEdge{c.text, fresh})
+	default:
+		if to, ok := n.literal[c.text]; ok {
+			return to
+		}
+		if n.literal == nil {
+			n.literal = map[string]int32{}
+		}
+		n.literal[c.text] = fresh
+	}
+	s.nodes = append(s.nodes, node{loops: c.kind == anyDepth})
+	return fresh
+}
+
+// rank finds out which patterns are narrower than which, so that Decide need
+// only look it up.
+func (s *FileSet) rank() {
+	words := (len(s.patterns) + 63) / 64
+	for i := range s.patterns {
+		p := &s.patterns[i]
+		p.narrower = make([]uint64, words)
+		if !hasWildcard(p.components) {
+			continue // nothing is narrower than one path
+		}
+		for j := range s.patterns {
+			if i != j && narrower(s.patterns[j].components, p.components) {
+				p.narrower[j/64] |= 1 << (j % 64)
+			}
+		}
+	}
+}
+
+func hasWildcard(cs []component) bool {
+	for _, c := range cs {
+		if c.kind != literal {
+			return true
+		}
+	}
+	return false
+}
+
+// isClean reports whether a path is absolute and has neither "." nor ".." nor
+// empty components.
+func isClean(path string) bool {
+	if !strings.HasPrefix(path, "/") {
+		return false
+	}
+	for rest := path[1:]; rest != ""; {
+		c, after, more := strings.Cut(rest, "/")
+		if c == "" || c == "." || c == ".." || more && after == "" {
+			return false
+		}
+		rest = after
+	}
+	return true
+}

@@ -1,0 +1,59 @@
+package policy
+
+import (
+	"embed"
+	"slices"
+)
+
+//go:embed presets/*.yaml
+var presetFiles embed.FS
+
+// presetNames are in the order of what they allow.
+var presetNames = []string{"strict", "judge", "compile", "interpreter", "observe"}
+
+// Presets returns the names of all presets, the narrowest first.
+func Presets() []string { return slices.Clone(presetNames) }
+
+// Preset returns a fresh copy of a preset.
+func Preset(name string) (*Policy, bool) {
+	src, ok := PresetSource(name)
+	if !ok {
+		return nil, false
+	}
+	p, err := Parse(name+".yaml", src)
+	if err != nil {
+		// The presets are part of this package and a test parses each.
+		panic(err)
+	}
+	p.Name = name
+	return p, true
+}
+
+// PresetSource returns the commented YAML text of a preset.
+func PresetSource(name string) ([]byte, bool) {
+	if !slices.Contains(presetNames, name) {
+		return nil, false
+	}
+	src, err := presetFiles.ReadFile("presets/" + name + ".yaml")
+	return src, err == nil
+}
+
+func mustPreset(name string) Policy {
+	p, _ := Preset(name)
+	return *p
+}
+
+// Strict allows a started program to read, write, return from a signal and exit.
+func Strict() Policy { return mustPreset("strict") }
+
+// Judge runs one contest program that reads stdin and writes stdout.
+func Judge() Policy { return mustPreset("judge") }
+
+// Compile is Judge with processes, temporary files and tool chains.
+func Compile() Policy { return mustPreset("compile") }
+
+// Interpreter is Judge with what Python, Java, Node and their libraries read.
+func Interpreter() Policy { return mustPreset("interpreter") }
+
+// Observe allows all but the dangerous doors and decides every path.
+func Observe() Policy { return mustPreset("observe") }
