@@ -1,0 +1,3 @@
+// Package bpf is classic BPF as seccomp(2) runs it: assemble, check,
+// disassemble and interpret.
+package bpf

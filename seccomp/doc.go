@@ -1,0 +1,2 @@
+// Package seccomp compiles a policy to the filter that seccomp(2) runs.
+package seccomp
