@@ -38,22 +38,22 @@ func PresetSource(name string) ([]byte, bool) {
 	return src, err == nil
 }
 
-func mustPreset(name string) Policy {
+func mustPreset(name string) *Policy {
 	p, _ := Preset(name)
-	return *p
+	return p
 }
 
 // Strict allows a started program to read, write, return from a signal and exit.
-func Strict() Policy { return mustPreset("strict") }
+func Strict() *Policy { return mustPreset("strict") }
 
 // Judge runs one contest program that reads stdin and writes stdout.
-func Judge() Policy { return mustPreset("judge") }
+func Judge() *Policy { return mustPreset("judge") }
 
 // Compile is Judge with processes, temporary files and tool chains.
-func Compile() Policy { return mustPreset("compile") }
+func Compile() *Policy { return mustPreset("compile") }
 
 // Interpreter is Judge with what Python, Java, Node and their libraries read.
-func Interpreter() Policy { return mustPreset("interpreter") }
+func Interpreter() *Policy { return mustPreset("interpreter") }
 
 // Observe allows all but the dangerous doors and decides every path.
-func Observe() Policy { return mustPreset("observe") }
+func Observe() *Policy { return mustPreset("observe") }
