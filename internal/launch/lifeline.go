@@ -27,7 +27,8 @@ var self = sync.OnceValues(func() (*Lifeline, error) {
 // Self returns this process's lifeline, which stays open as long as it lives.
 func Self() (*Lifeline, error) { return self() }
 
-func (l *Lifeline) steps() []Step {
+// Steps make the process that takes them die with this one.
+func (l *Lifeline) Steps() []Step {
 	pollfd := binary.NativeEndian.AppendUint32(nil, uint32(l.pidfd))
 	pollfd = binary.NativeEndian.AppendUint32(pollfd, sys.PollIn)
 	now := make([]byte, 16) // a zero timespec

@@ -39,7 +39,7 @@ type Rlimit struct {
 // Process returns the steps that start the program.
 func (p *Program) Process() *Process {
 	var s []Step
-	s = append(s, p.Parent.steps()...)
+	s = append(s, p.Parent.Steps()...)
 	s = append(s, Step{Name: "setsid", Nr: syscall.SYS_SETSID})
 	s = append(s, placeFiles(p.Files)...)
 	s = append(s, Step{Name: "umask", Nr: syscall.SYS_UMASK, Args: []Arg{Named(uintptr(p.Umask), fmt.Sprintf("%#o", p.Umask))}})
@@ -57,9 +57,7 @@ func (p *Program) Process() *Process {
 	if p.Gate != nil {
 		s = append(s, Step{Name: "await supervisor", Await: p.Gate})
 	}
-	s = append(s, Step{Name: "prctl(PR_SET_NO_NEW_PRIVS)", Nr: syscall.SYS_PRCTL,
-		Args: []Arg{Named(sys.PrSetNoNewPrivs, "PR_SET_NO_NEW_PRIVS"), Int(1), Int(0), Int(0), Int(0)}})
-	s = append(s, closeFrom(len(p.Files)))
+	s = append(s, NoNewPrivs(), CloseFrom(len(p.Files)))
 	if p.Filter != nil {
 		s = append(s, filterStep(p.Filter))
 	}
@@ -99,20 +97,15 @@ func placeFiles(files []int) []Step {
 	return s
 }
 
-func closeFrom(n int) Step {
+// CloseFrom closes every descriptor from n up.
+func CloseFrom(n int) Step {
 	return Step{Name: "close_range", Nr: sys.SysCloseRange, Args: []Arg{Int(n), Named(^uintptr(0)>>32, "~0"), Int(0)}}
 }
 
 func (p *Program) credentialSteps() []Step {
 	var s []Step
 	if p.Privileged {
-		for c := range uintptr(64) {
-			// The kernel refuses the numbers beyond its last capability.
-			s = append(s, Step{Name: "prctl(PR_CAPBSET_DROP)", Nr: syscall.SYS_PRCTL, OK: []syscall.Errno{syscall.EINVAL},
-				Args: []Arg{Named(sys.PrCapbsetDrop, "PR_CAPBSET_DROP"), Int(int(c)), Int(0), Int(0), Int(0)}})
-		}
-		s = append(s, Step{Name: "prctl(PR_CAP_AMBIENT_CLEAR_ALL)", Nr: syscall.SYS_PRCTL,
-			Args: []Arg{Named(sys.PrCapAmbient, "PR_CAP_AMBIENT"), Named(sys.PrCapAmbientClearAll, "PR_CAP_AMBIENT_CLEAR_ALL"), Int(0), Int(0), Int(0)}})
+		s = append(s, DropBounding()...)
 	}
 	if p.SetIDs {
 		gid, uid := Int(p.GID), Int(p.UID)
@@ -121,12 +114,31 @@ func (p *Program) credentialSteps() []Step {
 			Step{Name: "setresgid", Nr: sys.SysSetresgid, Args: []Arg{gid, gid, gid}},
 			Step{Name: "setresuid", Nr: sys.SysSetresuid, Args: []Arg{uid, uid, uid}})
 	}
-	return append(s, dropCapabilities())
+	return append(s, DropCapabilities())
 }
 
-// dropCapabilities empties the permitted, effective and inheritable sets.
+// DropBounding empties the bounding and ambient sets, so that no executed file
+// can give a capability back. It needs CAP_SETPCAP.
+func DropBounding() []Step {
+	var s []Step
+	for c := range 64 {
+		// The kernel refuses the numbers beyond its last capability.
+		s = append(s, Step{Name: "prctl(PR_CAPBSET_DROP)", Nr: syscall.SYS_PRCTL, OK: []syscall.Errno{syscall.EINVAL},
+			Args: []Arg{Named(sys.PrCapbsetDrop, "PR_CAPBSET_DROP"), Int(c), Int(0), Int(0), Int(0)}})
+	}
+	return append(s, Step{Name: "prctl(PR_CAP_AMBIENT_CLEAR_ALL)", Nr: syscall.SYS_PRCTL,
+		Args: []Arg{Named(sys.PrCapAmbient, "PR_CAP_AMBIENT"), Named(sys.PrCapAmbientClearAll, "PR_CAP_AMBIENT_CLEAR_ALL"), Int(0), Int(0), Int(0)}})
+}
+
+// NoNewPrivs makes executed set-user-ID files and file capabilities powerless.
+func NoNewPrivs() Step {
+	return Step{Name: "prctl(PR_SET_NO_NEW_PRIVS)", Nr: syscall.SYS_PRCTL,
+		Args: []Arg{Named(sys.PrSetNoNewPrivs, "PR_SET_NO_NEW_PRIVS"), Int(1), Int(0), Int(0), Int(0)}}
+}
+
+// DropCapabilities empties the permitted, effective and inheritable sets.
 // Dropping is allowed to everybody.
-func dropCapabilities() Step {
+func DropCapabilities() Step {
 	header := binary.NativeEndian.AppendUint32(nil, 0x20080522) // _LINUX_CAPABILITY_VERSION_3
 	header = binary.NativeEndian.AppendUint32(header, 0)
 	return Step{Name: "capset", Nr: sys.SysCapset, Args: []Arg{Memory(header, "v3"), Memory(make([]byte, 24), "none")}}

@@ -79,6 +79,8 @@ func (s *Step) raw() sys.Step {
 		r.Args[0] = s.Flags
 	case s.Await != nil:
 		r.Op, r.Gate = sys.Await, s.Await
+	case s.Join != nil:
+		r.Op, r.Proc = sys.Join, s.Join.proc
 	case s.Exit:
 		r.Op = sys.Exit
 	}

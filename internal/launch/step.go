@@ -20,6 +20,7 @@ type Step struct {
 	Fork  *Process        // instead of a call: start this process
 	Flags uintptr         // of the fork
 	Await *sys.Gate       // instead of a call: wait for it
+	Join  *Process        // instead of a call: wait until it, forked before, executed its program
 	Exit  bool            // instead of a call: end the process well
 }
 
@@ -83,6 +84,8 @@ func (s Step) Text() string {
 		return fmt.Sprintf("start process %q", s.Fork.Name)
 	case s.Await != nil:
 		return "wait for the supervisor"
+	case s.Join != nil:
+		return fmt.Sprintf("wait until %q has executed", s.Join.Name)
 	case s.Exit:
 		return "exit"
 	}

@@ -36,3 +36,10 @@ child:
 	MOVD	$·runSteps(SB), R5
 	BL	(R5)
 	BRK	$0	// runSteps never returns
+
+// func loadAcquire(p *int32) int32
+TEXT ·loadAcquire(SB),NOSPLIT|NOFRAME,$0-12
+	MOVD	p+0(FP), R0
+	LDARW	(R0), R0
+	MOVW	R0, ret+8(FP)
+	RET

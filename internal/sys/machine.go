@@ -19,6 +19,9 @@ const (
 	// Await sleeps until Gate is open. If the gate is aborted the step
 	// fails with ECANCELED.
 	Await
+	// Join sleeps until Proc, forked by an earlier step of the same process,
+	// has executed its program. If it failed, so does the step: ECANCELED.
+	Join
 	// Exit ends the process without an error.
 	Exit
 )
@@ -43,7 +46,7 @@ type Step struct {
 	OK     [2]uintptr // errors that count as success
 	Into   *uintptr   // where the result goes, if anywhere
 	Gate   *Gate      // Await
-	Proc   *Proc      // Fork
+	Proc   *Proc      // Fork, Join
 }
 
 // Proc is one process of a launch.
@@ -97,7 +100,7 @@ func rawClone(flags uintptr, stack unsafe.Pointer, ptid, ctid *int32, m *Machine
 func (m *Machine) Start() syscall.Errno {
 	m.Main.prepare()
 	for i := range m.Steps {
-		if p := m.Steps[i].Proc; p != nil {
+		if p := m.Steps[i].Proc; p != nil && m.Steps[i].Op == Fork {
 			p.prepare()
 		}
 	}
@@ -186,6 +189,8 @@ func runSteps(m *Machine, p *Proc) {
 			r, errno = rawClone(cloneFlags|s.Args[0], c.top(), &c.tid, &c.live, m, c)
 		case Await:
 			errno = s.Gate.await()
+		case Join:
+			errno = s.Proc.join()
 		case Exit:
 			exitProcess(0)
 		}
@@ -230,6 +235,26 @@ func (g *Gate) await() uintptr {
 		}
 		syscall.RawSyscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(&g.word)), futexWait, uintptr(Closed), 0, 0, 0)
 	}
+}
+
+// loadAcquire reads *p before whatever is read after it.
+func loadAcquire(p *int32) int32
+
+// join waits for a process that shares this memory. What p says of its failure
+// was written before the kernel cleared live.
+//
+//go:nosplit
+//go:noinline
+//go:norace
+//go:nocheckptr
+func (p *Proc) join() uintptr {
+	for loadAcquire(&p.live) != 0 {
+		syscall.RawSyscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(&p.live)), futexWait, 1, 0, 0, 0)
+	}
+	if p.failed != 0 {
+		return uintptr(syscall.ECANCELED)
+	}
+	return 0
 }
 
 //go:nosplit
