@@ -1,0 +1,98 @@
+package belljar
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// States of a layer.
+const (
+	LayerOn      = "on"
+	LayerPartial = "partial"
+	LayerOff     = "off"
+)
+
+// enforcement reports what each layer does in this run.
+func (p *plan) enforcement() []Layer {
+	layers := []Layer{
+		{Name: "seccomp", State: LayerOn},
+		{Name: "no-new-privs", State: LayerOn},
+		{Name: "capabilities", State: LayerOn},
+		{Name: "rlimits", State: LayerOn},
+		p.ptraceLayer(),
+		p.fileLayer(),
+	}
+	layers = append(layers, p.namespaceLayers()...)
+	return append(layers,
+		Layer{"cgroup", LayerOff, "not in this version: CPU and memory are measured by the tracer and from /proc"},
+		Layer{"landlock", LayerOff, "not in this version"},
+		Layer{"notify", LayerOff, "not in this version"})
+}
+
+func (p *plan) ptraceLayer() Layer {
+	if p.supervisor == NoOne {
+		return Layer{"ptrace", LayerPartial, "follows processes, decides no calls"}
+	}
+	return Layer{"ptrace", LayerOn, ""}
+}
+
+// fileLayer says who keeps the policy's file rules.
+func (p *plan) fileLayer() Layer {
+	switch {
+	case !p.policy.Files.Decides():
+		return Layer{"files", LayerOff, "the policy has no file rules"}
+	case p.supervisor == NoOne:
+		return Layer{"files", LayerPartial, "the private root decides which files exist and which can be written"}
+	default:
+		return Layer{"files", LayerPartial, "checked, then continued: a thread that rewrites the path in between is not stopped in this version"}
+	}
+}
+
+func (p *plan) namespaceLayers() []Layer {
+	names := []string{"namespaces", "private-root", "network-namespace"}
+	layers := make([]Layer, 0, len(names)+1)
+	for _, name := range names {
+		l := Layer{Name: name, State: LayerOn}
+		if p.root == nil {
+			l.State, l.Why = LayerOff, p.whyNoNamespaces()
+		}
+		layers = append(layers, l)
+	}
+	user := Layer{"user-namespace", LayerOff, "root needs none"}
+	if p.userNS {
+		user = Layer{"user-namespace", LayerOn, ""}
+	} else if p.root == nil {
+		user.Why = p.whyNoNamespaces()
+	}
+	return append(layers, user)
+}
+
+func (p *plan) whyNoNamespaces() string {
+	if p.opts.Unshare == Off {
+		return "switched off"
+	}
+	return p.noNamespaces
+}
+
+// require fails if a layer that must be on is not.
+func (p *plan) require() error {
+	for _, name := range p.opts.Require {
+		i := slices.IndexFunc(p.layers, func(l Layer) bool { return l.Name == name })
+		if i < 0 {
+			return fmt.Errorf("no layer is called %q; there are %s", name, strings.Join(p.layerNames(), ", "))
+		}
+		if l := p.layers[i]; l.State != LayerOn {
+			return &FeatureError{Feature: "layer " + name, Why: strings.TrimSpace(l.State + ": " + l.Why)}
+		}
+	}
+	return nil
+}
+
+func (p *plan) layerNames() []string {
+	names := make([]string, len(p.layers))
+	for i, l := range p.layers {
+		names[i] = l.Name
+	}
+	return names
+}

@@ -1,0 +1,196 @@
+package belljar
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// files are the descriptors of a run and the goroutines that feed them.
+type files struct {
+	fds    []int      // descriptor i of the program
+	theirs []*os.File // closed once the program has them
+	ours   []*os.File // our ends of the pipes
+	feeds  []func()
+	copies []func() error
+	done   chan error // one value per copy
+
+	output   atomic.Int64 // bytes that came through pipes
+	limit    int64
+	exceeded func()
+	direct   []directFile
+}
+
+// directFile is a regular file that the program writes to itself.
+type directFile struct {
+	file *os.File
+	size int64 // before the run
+}
+
+// openFiles prepares the program's descriptors. exceeded is called once when
+// more than limit bytes (0: no limit) came through pipes.
+func openFiles(cmd *Command, limit int64, exceeded func()) (f *files, err error) {
+	f = &files{limit: limit, exceeded: exceeded}
+	defer func() {
+		if err != nil {
+			f.close()
+		}
+	}()
+	if err := f.input(cmd.Stdin); err != nil {
+		return nil, err
+	}
+	if err := f.out(cmd.Stdout); err != nil {
+		return nil, err
+	}
+	if cmd.Stderr != nil && sameWriter(cmd.Stderr, cmd.Stdout) {
+		f.fds = append(f.fds, f.fds[1])
+	} else if err := f.out(cmd.Stderr); err != nil {
+		return nil, err
+	}
+	for _, file := range cmd.Files {
+		f.add(file)
+	}
+	f.done = make(chan error, len(f.copies))
+	return f, nil
+}
+
+// sameWriter compares two writers, whose types may not be comparable.
+func sameWriter(a, b io.Writer) (same bool) {
+	defer func() { _ = recover() }()
+	return a == b
+}
+
+func (f *files) add(file *os.File) { f.fds = append(f.fds, int(file.Fd())) }
+
+func (f *files) null(flag int) error {
+	file, err := os.OpenFile(os.DevNull, flag, 0)
+	if err != nil {
+		return fmt.Errorf("standard files: %w", err)
+	}
+	f.theirs = append(f.theirs, file)
+	f.add(file)
+	return nil
+}
+
+func (f *files) input(r io.Reader) error {
+	switch r := r.(type) {
+	case nil:
+		return f.null(os.O_RDONLY)
+	case *os.File:
+		f.add(r)
+		return nil
+	}
+	pr, pw, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("standard input: %w", err)
+	}
+	f.theirs, f.ours = append(f.theirs, pr), append(f.ours, pw)
+	f.add(pr)
+	f.feeds = append(f.feeds, func() {
+		// The program may end without reading all; that is not an error.
+		io.Copy(pw, r)
+		pw.Close()
+	})
+	return nil
+}
+
+func (f *files) out(w io.Writer) error {
+	switch w := w.(type) {
+	case nil:
+		return f.null(os.O_WRONLY)
+	case *os.File:
+		f.add(w)
+		if st, err := w.Stat(); err == nil && st.Mode().IsRegular() {
+			f.direct = append(f.direct, directFile{w, st.Size()})
+		}
+		return nil
+	}
+	pr, pw, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	f.theirs, f.ours = append(f.theirs, pw), append(f.ours, pr)
+	f.add(pw)
+	f.copies = append(f.copies, func() error { return f.copy(w, pr) })
+	return nil
+}
+
+// copy moves the program's output to w until the limit. What is beyond the
+// limit is read no more: the program blocks until it is killed.
+func (f *files) copy(w io.Writer, r *os.File) error {
+	defer r.Close() // so that a program outliving w gets EPIPE
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := r.Read(buf)
+		total := f.output.Add(int64(n))
+		over := f.limit > 0 && total > f.limit
+		if over {
+			n = max(0, n-int(total-f.limit))
+		}
+		if _, werr := w.Write(buf[:n]); werr != nil {
+			return fmt.Errorf("write the program's output: %w", werr)
+		}
+		if over {
+			f.exceeded()
+			return nil
+		}
+		if err != nil {
+			if err == io.EOF || errors.Is(err, os.ErrDeadlineExceeded) {
+				return nil
+			}
+			return fmt.Errorf("read the program's output: %w", err)
+		}
+	}
+}
+
+// started closes the program's ends, which it has now, and starts the copying.
+func (f *files) started() {
+	closeAll(f.theirs)
+	f.theirs = nil
+	for _, feed := range f.feeds {
+		go feed()
+	}
+	for _, c := range f.copies {
+		go func() { f.done <- c() }()
+	}
+}
+
+// wait returns when all output has arrived. The program's processes are dead
+// by now; the deadline is for a pipe that one of them handed to a stranger.
+func (f *files) wait() error {
+	deadline := time.Now().Add(time.Second)
+	for _, file := range f.ours {
+		file.SetReadDeadline(deadline)
+	}
+	var errs []error
+	for range f.copies {
+		errs = append(errs, <-f.done)
+	}
+	return errors.Join(errs...)
+}
+
+// written returns how many bytes the program wrote through pipes and directly.
+func (f *files) written() int64 {
+	n := f.output.Load()
+	for _, d := range f.direct {
+		if st, err := d.file.Stat(); err == nil {
+			n += max(0, st.Size()-d.size)
+		}
+	}
+	return n
+}
+
+func (f *files) close() {
+	closeAll(f.theirs)
+	closeAll(f.ours)
+}
+
+// closeAll closes pipes and /dev/null, which cannot fail but for being closed.
+func closeAll(files []*os.File) {
+	for _, file := range files {
+		file.Close()
+	}
+}

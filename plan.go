@@ -1,0 +1,292 @@
+package belljar
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/belljar/belljar/internal/launch"
+	"github.com/belljar/belljar/internal/sys"
+	"github.com/belljar/belljar/policy"
+	"github.com/belljar/belljar/supervise"
+	"github.com/belljar/belljar/supervise/ptrace"
+	"github.com/belljar/belljar/syscalls"
+	"github.com/belljar/belljar/unshare"
+)
+
+// plan is everything that is decided before a run starts. Making one has no
+// effect on the host.
+type plan struct {
+	cmd    Command
+	opts   Options
+	policy *policy.Policy
+	table  *syscalls.Table
+
+	path         string // of the program, absolute
+	dir          string
+	supervisor   Supervisor
+	root         *unshare.Root // nil: no namespaces
+	userNS       bool
+	noNamespaces string // why there are none
+	uid, gid     int
+	engine       *supervise.Engine // nil without a supervisor
+	layers       []Layer
+}
+
+// nobody is who a program runs as when root starts it.
+const nobody = 65534
+
+func newPlan(cmd Command, opts Options) (*plan, error) {
+	if len(cmd.Args) == 0 {
+		return nil, errors.New("no program to run")
+	}
+	p := &plan{cmd: cmd, opts: opts, policy: opts.Policy, table: syscalls.ForGOARCH(runtime.GOARCH)}
+	if p.table == nil {
+		return nil, &FeatureError{Feature: "the architecture " + runtime.GOARCH}
+	}
+	if p.policy == nil {
+		p.policy = policy.Judge()
+	}
+	if err := p.policy.Validate(); err != nil {
+		return nil, err
+	}
+	for _, step := range []func() error{p.findDir, p.findProgram, p.chooseIDs, p.chooseNamespaces, p.chooseSupervisor, p.refuseNetworkRules, p.buildEngine} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	p.layers = p.enforcement()
+	return p, p.require()
+}
+
+// findDir makes the command's directory absolute. Relative rules of the policy
+// count from it.
+func (p *plan) findDir() error {
+	dir, err := filepath.Abs(p.cmd.Dir)
+	if err != nil {
+		return &SetupError{Step: "getcwd", Err: err}
+	}
+	p.dir = dir
+	return nil
+}
+
+// findProgram resolves the program's name as execvp does, in the command's own
+// PATH.
+func (p *plan) findProgram() error {
+	name := p.cmd.Args[0]
+	if name == "" {
+		return &SetupError{Step: "execve", Err: syscall.ENOENT, Hint: "the program's name is empty"}
+	}
+	if strings.Contains(name, "/") {
+		path, err := filepath.Abs(name)
+		if err != nil {
+			return &SetupError{Step: "getcwd", Err: err}
+		}
+		p.path = path
+		return p.checkProgram()
+	}
+	for _, dir := range filepath.SplitList(searchPath(p.cmd.Env)) {
+		if !filepath.IsAbs(dir) {
+			continue // a relative PATH is an invitation to run what lies about
+		}
+		path := filepath.Join(dir, name)
+		if st, err := os.Stat(path); err == nil && !st.IsDir() && st.Mode()&0o111 != 0 {
+			p.path = path
+			return nil
+		}
+	}
+	return &SetupError{Step: "execve", Err: syscall.ENOENT, Hint: fmt.Sprintf("no %q in the PATH of the program's environment", name)}
+}
+
+func searchPath(env []string) string {
+	for i := len(env) - 1; i >= 0; i-- {
+		if path, ok := strings.CutPrefix(env[i], "PATH="); ok {
+			return path
+		}
+	}
+	return "/usr/local/bin:/usr/bin:/bin"
+}
+
+// checkProgram finds the plain mistakes before anything is set up. With a
+// root directory of the user's the program is looked up there, by execve.
+func (p *plan) checkProgram() error {
+	if p.opts.Root != nil && p.opts.Root.Dir != "" {
+		return nil
+	}
+	st, err := os.Stat(p.path)
+	var errno syscall.Errno
+	switch {
+	case errors.As(err, &errno):
+		return &SetupError{Step: "execve", Err: errno, Hint: fmt.Sprintf("%q", p.path)}
+	case err != nil:
+		return &SetupError{Step: "execve", Err: err}
+	case st.IsDir():
+		return &SetupError{Step: "execve", Err: syscall.EACCES, Hint: fmt.Sprintf("%q is a directory", p.path)}
+	case st.Mode()&0o111 == 0:
+		return &SetupError{Step: "execve", Err: syscall.EACCES, Hint: fmt.Sprintf("%q has no execute permission", p.path)}
+	}
+	return nil
+}
+
+func (p *plan) chooseIDs() error {
+	own := os.Geteuid()
+	p.uid, p.gid = own, os.Getegid()
+	if own == 0 {
+		p.uid, p.gid = nobody, nobody
+	}
+	if id := p.opts.UID; id != nil {
+		p.uid = *id
+	}
+	if id := p.opts.GID; id != nil {
+		p.gid = *id
+	}
+	if own != 0 && (p.uid != own || p.gid != os.Getegid()) {
+		return &SetupError{Step: "setresuid", Err: syscall.EPERM, Hint: "only root can run a program as somebody else"}
+	}
+	return nil
+}
+
+func (p *plan) chooseNamespaces() error {
+	if p.opts.Unshare == Off {
+		if p.opts.Root != nil {
+			return errors.New("a private root needs namespaces, which are switched off")
+		}
+		return nil
+	}
+	userNS, err := unshare.Available()
+	if err != nil {
+		if p.opts.Unshare == On || p.opts.Root != nil {
+			return &FeatureError{Feature: "unshare", Why: err.Error()}
+		}
+		p.noNamespaces = err.Error()
+		return nil
+	}
+	p.userNS = userNS
+	root := p.opts.Root
+	if root == nil {
+		def := unshare.DefaultRoot()
+		root = &def
+	}
+	r := root.ForPolicy(p.policy, p.dir).WithProgram(p.path)
+	if p.cmd.Dir != "" {
+		r = r.WithDir(p.dir)
+	} else {
+		p.dir = "/"
+	}
+	p.root = &r
+	return nil
+}
+
+// chooseSupervisor settles who answers traps, and refuses a policy that needs
+// more than the chosen one can do.
+func (p *plan) chooseSupervisor() error {
+	need := p.needsTraps()
+	switch p.opts.Supervisor {
+	case Auto:
+		p.supervisor = NoOne
+		if need != "" || p.policy.Files.Decides() {
+			p.supervisor = Ptrace
+		}
+	case Ptrace:
+		p.supervisor = Ptrace
+	case NoOne:
+		if need != "" {
+			return &FeatureError{Feature: "supervisor none", Why: need + ", which needs a supervisor"}
+		}
+		if p.policy.Files.Decides() && p.root == nil {
+			return &FeatureError{Feature: "supervisor none", Why: "the policy has file rules, which need a supervisor or a private root"}
+		}
+		p.supervisor = NoOne
+	default:
+		return &FeatureError{Feature: "supervisor " + string(p.opts.Supervisor), Why: "not in this version"}
+	}
+	return nil
+}
+
+// needsTraps says what in the policy or the options only a supervisor can do,
+// apart from file rules, which a private root can stand for in part.
+func (p *plan) needsTraps() string {
+	switch {
+	case len(p.policy.Counts) > 0:
+		return "the policy counts calls"
+	case p.opts.Handler != nil:
+		return "there is a handler"
+	case p.opts.Observe != nil:
+		return "decisions are observed"
+	case p.policy.Default.Kind == policy.Trap:
+		return "the policy traps calls"
+	}
+	for _, r := range p.policy.Rules {
+		if r.Do.Kind == policy.Trap {
+			return "the policy traps calls"
+		}
+	}
+	return ""
+}
+
+// refuseNetworkRules keeps a promise from being made that this version cannot
+// keep.
+func (p *plan) refuseNetworkRules() error {
+	if len(p.policy.Network.Rules) > 0 {
+		return &FeatureError{Feature: "network rules", Why: "not in this version; decide socket and connect under syscalls"}
+	}
+	return nil
+}
+
+func (p *plan) buildEngine() error {
+	if p.supervisor == NoOne {
+		return nil
+	}
+	e, err := supervise.NewEngine(supervise.EngineConfig{
+		Policy: p.policy, Table: p.table, Dir: p.dir, Root: "/",
+		User: p.opts.Handler, Observe: p.opts.Observe, Program: p.path,
+	})
+	if err != nil {
+		return err
+	}
+	p.engine = e
+	return nil
+}
+
+// trapCalls are the calls that the filter hands to the tracer.
+func (p *plan) trapCalls() map[string]bool {
+	trap := make(map[string]bool)
+	if p.engine != nil {
+		for call := range p.engine.TrapCalls() {
+			trap[call] = true
+		}
+	}
+	for _, call := range ptrace.ExecCalls {
+		trap[call] = true
+	}
+	if p.opts.Limits.Processes > 0 {
+		for _, call := range ptrace.SpawnCalls {
+			trap[call] = true
+		}
+	}
+	return trap
+}
+
+// rlimits are the limits that the kernel keeps per process.
+func (p *plan) rlimits() []launch.Rlimit {
+	l := p.opts.Limits
+	list := []launch.Rlimit{{Resource: sys.RlimitCore, Name: "RLIMIT_CORE", Value: 0}}
+	if l.CPU > 0 {
+		// A backstop: the tracer and the monitor act long before.
+		list = append(list, launch.Rlimit{Resource: sys.RlimitCPU, Name: "RLIMIT_CPU", Value: uint64(l.CPU.Seconds()) + 2})
+	}
+	if l.Stack > 0 {
+		list = append(list, launch.Rlimit{Resource: sys.RlimitStack, Name: "RLIMIT_STACK", Value: uint64(l.Stack)})
+	}
+	if l.Output > 0 {
+		list = append(list, launch.Rlimit{Resource: sys.RlimitFsize, Name: "RLIMIT_FSIZE", Value: uint64(l.Output)})
+	}
+	if l.Files > 0 {
+		list = append(list, launch.Rlimit{Resource: sys.RlimitNofile, Name: "RLIMIT_NOFILE", Value: uint64(l.Files)})
+	}
+	return list
+}

@@ -1,0 +1,101 @@
+package belljar
+
+import (
+	"context"
+	"time"
+
+	"github.com/belljar/belljar/supervise/ptrace"
+)
+
+// Run runs a command and reports what became of it. An error means that the
+// command was not run, or not to its end, for a reason outside of it: see
+// [SetupError], [FeatureError] and policy.Error. If ctx ends first, the run is
+// killed and ctx's error is returned beside the result.
+func Run(ctx context.Context, cmd Command, opts Options) (*Result, error) {
+	begin := time.Now()
+	p, err := newPlan(cmd, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s, err := p.prepare()
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	outcome, err := s.runOnThread(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return nil, err
+	}
+	copyErr := s.files.wait()
+	r := s.result(outcome, begin)
+	if err := ctx.Err(); err != nil && r.Limit == "" && s.cancelled() {
+		return r, err
+	}
+	return r, copyErr
+}
+
+// runOnThread runs the session on a goroutine of its own, because the caller's
+// may be locked to a thread that other children depend on.
+func (s *session) runOnThread(ctx context.Context) (outcome *ptrace.Outcome, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		outcome, err = s.run(ctx)
+	}()
+	<-done
+	return outcome, err
+}
+
+// Runner runs commands with fixed options.
+type Runner struct{ Options Options }
+
+// Run runs cmd with the runner's options.
+func (r Runner) Run(ctx context.Context, cmd Command) (*Result, error) {
+	return Run(ctx, cmd, r.Options)
+}
+
+// PtraceRunner returns a runner for exactly the ptrace sandbox: a tracer
+// decides calls as they happen; no namespaces.
+func PtraceRunner(o Options) Runner {
+	o.Supervisor, o.Unshare = Ptrace, Off
+	return Runner{o}
+}
+
+// UnshareRunner returns a runner for exactly the unshare sandbox: namespaces,
+// a private root and a filter, all decided beforehand.
+func UnshareRunner(o Options) Runner {
+	o.Supervisor, o.Unshare = NoOne, On
+	return Runner{o}
+}
+
+// Plan is what a run would do.
+type Plan struct {
+	Steps       []string // of the launch, one process after another
+	Supervisor  Supervisor
+	Enforcement []Layer
+}
+
+// Explain returns what Run would do, and runs nothing.
+func Explain(cmd Command, opts Options) (*Plan, error) {
+	p, err := newPlan(cmd, opts)
+	if err != nil {
+		return nil, err
+	}
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = nil, nil, nil
+	s, err := p.prepare()
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	first := s.program
+	if s.sandbox != nil {
+		first = s.sandbox.Process
+	}
+	return &Plan{Steps: first.Explain(), Supervisor: p.supervisor, Enforcement: p.layers}, nil
+}

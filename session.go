@@ -1,0 +1,262 @@
+package belljar
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/belljar/belljar/internal/launch"
+	"github.com/belljar/belljar/internal/sys"
+	"github.com/belljar/belljar/seccomp"
+	"github.com/belljar/belljar/seccomp/bpf"
+	"github.com/belljar/belljar/supervise/ptrace"
+	"github.com/belljar/belljar/unshare"
+)
+
+// session is one run under way.
+type session struct {
+	*plan
+	files   *files
+	token   *launch.Token
+	program *launch.Process
+	sandbox *unshare.Sandbox // nil without namespaces
+	launch  *launch.Launch
+	gate    sys.Gate
+
+	started time.Time
+
+	mu     sync.Mutex
+	tracer *ptrace.Tracer // once attached
+	limit  string         // which limit ended the run
+	ended  bool           // the run was told to end, maybe before there was a tracer
+}
+
+// prepare builds all that the launch needs. close undoes it.
+func (p *plan) prepare() (s *session, err error) {
+	s = &session{plan: p}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if s.files, err = openFiles(&p.cmd, p.opts.Limits.Output, func() { s.end("output") }); err != nil {
+		return nil, err
+	}
+	if s.token, err = launch.NewToken(p.path, p.cmd.Args, p.cmd.Env); err != nil {
+		return nil, err
+	}
+	filter, err := p.filter(s.token)
+	if err != nil {
+		return nil, err
+	}
+	life, err := launch.Self()
+	if err != nil {
+		return nil, &SetupError{Step: "pidfd_open", Err: err}
+	}
+	umask := 0o022
+	if p.opts.Umask != nil {
+		umask = *p.opts.Umask
+	}
+	program := launch.Program{
+		Dir: p.dir, Files: s.files.fds, Umask: umask, Limits: p.rlimits(),
+		SetIDs: p.setIDs(), UID: p.uid, GID: p.gid, Privileged: p.setIDs() || p.userNS,
+		Parent: life, Gate: &s.gate, Filter: filter, Token: s.token,
+	}
+	s.program = program.Process()
+	first := s.program
+	if p.root != nil {
+		spec := unshare.Spec{Root: p.root, User: p.userNS, UID: p.uid, GID: p.gid}
+		if s.sandbox, err = spec.Sandbox(s.program, life); err != nil {
+			return nil, err
+		}
+		first = s.sandbox.Process
+	}
+	s.launch, err = launch.Prepare(first)
+	return s, err
+}
+
+// setIDs reports whether the program runs as somebody else than this process.
+func (p *plan) setIDs() bool { return syscall.Geteuid() == 0 && !p.userNS }
+
+// filter compiles the policy for the kernel.
+func (p *plan) filter(token *launch.Token) ([]byte, error) {
+	exec := token.Pointers()
+	prog, err := seccomp.Compile(p.policy, seccomp.Options{Table: p.table, Trap: p.trapCalls(), Exec: &exec})
+	if err != nil {
+		return nil, err
+	}
+	return encode(prog), nil
+}
+
+// encode lays a program out as an array of struct sock_filter.
+func encode(prog bpf.Program) []byte {
+	b := make([]byte, 0, 8*len(prog))
+	for _, in := range prog {
+		b = binary.NativeEndian.AppendUint16(b, in.Op)
+		b = append(b, in.Jt, in.Jf)
+		b = binary.NativeEndian.AppendUint32(b, in.K)
+	}
+	return b
+}
+
+func (s *session) close() {
+	if s.files != nil {
+		s.files.close()
+	}
+	if s.token != nil {
+		s.token.Close()
+	}
+	if s.sandbox != nil {
+		s.sandbox.Close()
+	}
+	if s.engine != nil {
+		s.engine.Close()
+	}
+}
+
+// end ends the run because of a limit, or of the caller if limit is "". The
+// first cause counts.
+func (s *session) end(limit string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended {
+		s.ended, s.limit = true, limit
+	}
+	if s.tracer != nil {
+		s.tracer.Kill()
+	}
+}
+
+// run launches and traces the program on the calling goroutine's thread, which
+// is the parent and the tracer of everything it starts.
+func (s *session) run(ctx context.Context) (*ptrace.Outcome, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	// setresuid in a process that shares this one's memory would leave this
+	// process undumpable (commit_creds of the kernel).
+	if d := sys.Dumpable(); d == 1 {
+		defer sys.SetDumpable(d)
+	}
+	if err := s.start(); err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { s.end("") })
+	defer stop()
+	done := make(chan struct{})
+	defer close(done)
+	s.gate.Set(sys.Open)
+	s.files.started()
+	go s.watch(done)
+
+	outcome, err := s.tracer.Run()
+	s.reapInit()
+	if err != nil {
+		return nil, &SetupError{Step: "trace", Err: err}
+	}
+	if err := s.launch.Wait(s.program); err != nil {
+		return nil, setupError(err)
+	}
+	return outcome, nil
+}
+
+// start launches the processes up to the gate and attaches the tracer.
+func (s *session) start() error {
+	if err := s.launch.Start(); err != nil {
+		return setupError(err)
+	}
+	if s.sandbox != nil {
+		err := s.launch.Wait(s.sandbox.Process)
+		sys.WaitPID(s.sandbox.Process.PID(), nil)
+		if err != nil {
+			s.abandon()
+			return setupError(err)
+		}
+	}
+	tracer, err := ptrace.Seize(s.program.PID(), s.tracerConfig())
+	if err != nil {
+		// The program may have failed before it reached the gate.
+		if failure := s.abandon(); failure != nil {
+			err = failure
+		}
+		return setupError(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tracer = tracer
+	if s.ended {
+		tracer.Kill()
+	}
+	return nil
+}
+
+func (s *session) tracerConfig() ptrace.Config {
+	cfg := ptrace.Config{
+		Table: s.table, Policy: s.policy, MaxTasks: s.opts.Limits.Processes,
+		OutputLimited: s.opts.Limits.Output > 0,
+		Started:       s.markStart,
+		RootEnded:     s.killInit,
+	}
+	if s.engine != nil {
+		cfg.Handler = s.engine
+	}
+	return cfg
+}
+
+func (s *session) markStart() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.started = time.Now()
+}
+
+// abandon ends the processes of a launch that failed and returns the error of
+// the program's own steps, if it had one.
+func (s *session) abandon() error {
+	s.gate.Set(sys.Aborted)
+	s.killInit()
+	err := s.launch.Wait(s.program)
+	if pid := s.program.PID(); pid != 0 {
+		syscall.Kill(pid, syscall.SIGKILL)
+		sys.WaitPID(pid, nil)
+	}
+	s.reapInit()
+	var step *launch.StepError
+	if errors.As(err, &step) && step.Errno != syscall.ECANCELED {
+		return err
+	}
+	return nil
+}
+
+// killInit ends PID 1 of the program's namespace and with it everything in it.
+func (s *session) killInit() {
+	if s.sandbox != nil && s.sandbox.Init.PID() != 0 {
+		syscall.Kill(s.sandbox.Init.PID(), syscall.SIGKILL)
+	}
+}
+
+// reapInit waits for PID 1, which ends after everything else in its namespace.
+func (s *session) reapInit() {
+	if s.sandbox == nil || s.sandbox.Init.PID() == 0 {
+		return
+	}
+	s.killInit()
+	s.launch.Wait(s.sandbox.Init)
+	sys.WaitPID(s.sandbox.Init.PID(), nil)
+}
+
+// setupError names the step that failed, with a hint where there is one.
+func setupError(err error) error {
+	var step *launch.StepError
+	if !errors.As(err, &step) {
+		return &SetupError{Step: "launch", Err: err}
+	}
+	e := &SetupError{Step: step.Step, Err: step.Errno, Hint: step.Text}
+	if step.Process != "program" {
+		e.Hint = fmt.Sprintf("%s: %s", step.Process, step.Text)
+	}
+	return e
+}

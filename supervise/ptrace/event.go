@@ -1,0 +1,183 @@
+package ptrace
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/belljar/belljar/internal/sys"
+)
+
+// event handles one report of wait4. Errors of ptrace are not looked at: a
+// tracee that was killed meanwhile gives ESRCH, and its end is another event.
+func (t *Tracer) event(pid int, status syscall.WaitStatus, usage *syscall.Rusage) {
+	if status.Exited() || status.Signaled() {
+		t.ended(pid, status, usage)
+		return
+	}
+	if !status.Stopped() {
+		return
+	}
+	k := t.lookup(pid)
+	if t.dying.Load() {
+		// Also reaches a child that was created while the others were killed.
+		syscall.Kill(k.proc.pid, syscall.SIGKILL)
+	}
+	switch uint32(status) >> 16 {
+	case sys.EventSeccomp:
+		k.forking = false
+		if t.dying.Load() {
+			sys.Cont(pid, 0) // the kernel makes no call of a killed task
+			break
+		}
+		t.trapped(pid, k)
+	case sys.EventFork, sys.EventVfork, sys.EventClone:
+		t.forked(pid, k, uint32(status)>>16 == sys.EventVfork)
+		sys.Cont(pid, 0)
+	case sys.EventExec:
+		t.execed(pid)
+		sys.Cont(pid, 0)
+	case sys.EventExit:
+		t.exit(pid, k)
+		sys.Cont(pid, 0)
+	case sys.EventStop:
+		t.stopped(pid, status.StopSignal())
+	default:
+		t.signalled(pid, k, status.StopSignal())
+	}
+}
+
+// stopped handles PTRACE_EVENT_STOP: a group-stop, which lasts until SIGCONT,
+// or the first stop of a new task.
+func (t *Tracer) stopped(pid int, sig syscall.Signal) {
+	switch sig {
+	case syscall.SIGSTOP, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU:
+		sys.Listen(pid)
+	default:
+		sys.Cont(pid, 0)
+	}
+}
+
+// signalled handles a signal that is about to be delivered, and delivers it.
+func (t *Tracer) signalled(pid int, k *task, sig syscall.Signal) {
+	k.forking = false
+	switch sig {
+	case syscall.SIGSYS:
+		var info sys.SignalInfo
+		if sys.ReadSignalInfo(pid, &info) == nil && info.Code == sys.SiSyscall {
+			// Linux before 5.16 shows the tracer a filter's kill.
+			t.filterKilled(pid, k)
+			break
+		}
+		k.proc.sigsys = true
+	case syscall.SIGXFSZ:
+		// The kernel sends it with the code of kill(2), so what tells a limit
+		// from a signal is the call that the thread is in.
+		if nr, _, err := sys.CurrentCall(pid); err == nil && t.cfg.OutputLimited && t.grow[nr] {
+			t.end(OutputExceeded, nil)
+		}
+	}
+	sys.Cont(pid, sig)
+}
+
+// forked handles the creation of a task.
+func (t *Tracer) forked(pid int, k *task, vfork bool) {
+	k.forking = false
+	msg, err := sys.EventMessage(pid)
+	if err != nil {
+		return
+	}
+	tid := int(msg)
+	if t.tasks[tid] == nil {
+		group := tid
+		if sys.IsThread(k.proc.pid, tid) {
+			group = k.proc.pid
+		}
+		t.add(tid, group)
+	}
+	if child := t.tasks[tid].proc; child != k.proc {
+		t.mu.Lock()
+		k.proc.forked = true
+		child.borrowed = vfork || sharesMemory(t, pid)
+		t.mu.Unlock()
+	}
+}
+
+// sharesMemory reports whether the clone that pid is in was told CLONE_VM.
+// clone3 has its flags in memory, which may have changed; it counts as not
+// sharing, which at worst counts shared memory twice.
+func sharesMemory(t *Tracer, pid int) bool {
+	nr, args, err := sys.CurrentCall(pid)
+	clone, _ := t.cfg.Table.Number("clone")
+	return err == nil && nr == clone && args[0]&syscall.CLONE_VM != 0
+}
+
+// execed handles a new program. All other threads of the process are gone;
+// if another thread than the leader called execve, it is the leader now and
+// its own number will never report again.
+func (t *Tracer) execed(pid int) {
+	if pid == t.root && !t.outcome.Started {
+		t.outcome.Started = true
+		if t.cfg.Started != nil {
+			t.cfg.Started()
+		}
+	}
+	former, err := sys.EventMessage(pid)
+	if err != nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.procs[pid]
+	for tid, k := range t.tasks {
+		if k.proc == p && tid != pid {
+			if !k.exiting {
+				t.usage.Tasks--
+			}
+			delete(t.tasks, tid)
+		}
+	}
+	if int(former) != pid && t.tasks[pid].exiting {
+		t.usage.Tasks++
+	}
+	t.tasks[pid] = &task{proc: p}
+	p.threads = 1
+	p.borrowed = false
+}
+
+// exit handles PTRACE_EVENT_EXIT.
+func (t *Tracer) exit(pid int, k *task) {
+	msg, err := sys.EventMessage(pid)
+	if err == nil && syscall.WaitStatus(msg).Signal() == syscall.SIGSYS {
+		t.filterKilled(pid, k)
+	}
+	t.exiting(pid, k)
+}
+
+// filterKilled handles a death by SIGSYS. It is the filter's doing if the
+// thread is in a call that the policy kills, or if nobody sent the process a
+// SIGSYS. Other threads of the process die with the same status, so the one
+// that made the call may not be the first to report.
+func (t *Tracer) filterKilled(pid int, k *task) {
+	v := &Violation{PID: k.proc.pid}
+	v.Syscall, v.Rule = t.killedCall(pid)
+	if v.Syscall == "" && k.proc.sigsys {
+		return
+	}
+	if have := t.outcome.Violation; t.outcome.Cause == Violated && have.PID == v.PID && have.Syscall == "" {
+		have.Syscall, have.Rule = v.Syscall, v.Rule
+	}
+	t.end(Violated, v)
+}
+
+// ended handles the last report of a task.
+func (t *Tracer) ended(pid int, status syscall.WaitStatus, usage *syscall.Rusage) {
+	t.remove(pid, usage)
+	if pid != t.root {
+		return
+	}
+	t.outcome.Status, t.outcome.Ended = status, time.Now()
+	t.killAll()
+	if t.cfg.RootEnded != nil {
+		t.cfg.RootEnded()
+	}
+}

@@ -1,0 +1,173 @@
+package ptrace
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/belljar/belljar/internal/sys"
+	"github.com/belljar/belljar/policy"
+	"github.com/belljar/belljar/supervise"
+	"github.com/belljar/belljar/syscalls"
+)
+
+// Config says what a tracer does besides following processes.
+type Config struct {
+	Table   *syscalls.Table
+	Handler supervise.Handler // decides trapped calls; nil allows all
+	// Policy explains a kill by the filter, which leaves only a dead process.
+	Policy *policy.Policy
+	// MaxTasks bounds processes and threads that are alive at once; the call
+	// that would exceed it fails with EAGAIN. 0 is no bound.
+	MaxTasks int
+	// OutputLimited says that RLIMIT_FSIZE stands for the output limit, so
+	// that reaching it ends the run.
+	OutputLimited bool
+	// Started is called on the tracer's thread when the root process has
+	// executed its program, RootEnded when it has ended and all others were
+	// sent SIGKILL. Both may be nil.
+	Started, RootEnded func()
+}
+
+// Cause is why a tracer ended a run before the program did.
+type Cause uint8
+
+const (
+	NoCause Cause = iota
+	Violated
+	OutputExceeded
+	Killed // by Kill
+)
+
+// Violation is the evidence of a refused call.
+type Violation struct {
+	Syscall string
+	Path    string
+	Rule    string
+	PID     int
+}
+
+// Outcome is what a tracer knows when every process has ended.
+type Outcome struct {
+	Status    syscall.WaitStatus // of the root process
+	Ended     time.Time          // when it ended
+	Cause     Cause
+	Violation *Violation
+	Started   bool // the root process has executed its program
+	Usage     Usage
+	Traps     int64
+	Denied    int64
+}
+
+// Tracer traces one run. All methods but Kill and Usage must be called from
+// the thread that seized the root process, because ptrace requires it.
+type Tracer struct {
+	cfg   Config
+	spawn map[int]bool // numbers of the calls that create tasks
+	exec  map[int]bool // numbers of the calls that execute
+	grow  map[int]bool // numbers of the calls that can make a file grow
+	root  int
+	pidfd int
+
+	dying   atomic.Bool // the run is over: every tracee gets SIGKILL
+	outcome Outcome
+	trap    supervise.Trap
+	memory  memory
+
+	mu    sync.Mutex // guards what follows, which Usage reads
+	tasks map[int]*task
+	procs map[int]*process
+	usage Usage
+}
+
+// calls returns the numbers of names in t.
+func calls(t *syscalls.Table, names ...string) map[int]bool {
+	set := make(map[int]bool, len(names))
+	for _, name := range names {
+		if nr, ok := t.Number(name); ok {
+			set[nr] = true
+		}
+	}
+	return set
+}
+
+// SpawnCalls are the calls that must be trapped for Config.MaxTasks.
+var SpawnCalls = []string{"fork", "vfork", "clone", "clone3"}
+
+// ExecCalls are the calls that must be trapped for a peak of memory that
+// counts what a process used before it executed another program.
+var ExecCalls = []string{"execve", "execveat"}
+
+// Seize attaches to the process root, which need not be stopped. The calling
+// goroutine must be locked to its thread until Run returns.
+func Seize(root int, cfg Config) (*Tracer, error) {
+	pidfd, err := sys.PidfdOpen(root)
+	if err != nil {
+		return nil, fmt.Errorf("pidfd_open: %w", err)
+	}
+	if err := sys.Seize(root, sys.TraceOptions); err != nil {
+		syscall.Close(pidfd)
+		return nil, fmt.Errorf("ptrace(PTRACE_SEIZE): %w", err)
+	}
+	t := &Tracer{
+		cfg:   cfg,
+		root:  root,
+		pidfd: pidfd,
+		spawn: calls(cfg.Table, SpawnCalls...),
+		exec:  calls(cfg.Table, ExecCalls...),
+		grow: calls(cfg.Table, "write", "writev", "pwrite64", "pwritev", "pwritev2", "sendfile", "splice",
+			"copy_file_range", "truncate", "ftruncate", "fallocate"),
+		tasks: make(map[int]*task),
+		procs: make(map[int]*process),
+	}
+	t.add(root, root)
+	return t, nil
+}
+
+// Kill ends the run from any goroutine. The root process is signalled through
+// a descriptor, so a recycled PID is never hit; the tracer kills the rest.
+func (t *Tracer) Kill() {
+	t.dying.Store(true)
+	sys.PidfdKill(t.pidfd) // fails only if the process is gone
+}
+
+// Run handles events until no tracee is left.
+func (t *Tracer) Run() (*Outcome, error) {
+	defer syscall.Close(t.pidfd)
+	for {
+		var status syscall.WaitStatus
+		var usage syscall.Rusage
+		pid, err := sys.WaitTracee(&status, &usage)
+		if errors.Is(err, syscall.ECHILD) {
+			t.outcome.Usage = t.usage
+			return &t.outcome, nil
+		}
+		if err != nil {
+			// Cannot happen with valid arguments; without events nothing
+			// could be decided, so nothing may go on.
+			t.Kill()
+			return &t.outcome, fmt.Errorf("wait4: %w", err)
+		}
+		t.event(pid, status, &usage)
+	}
+}
+
+// end ends the run for a cause; the first one counts.
+func (t *Tracer) end(cause Cause, v *Violation) {
+	if t.outcome.Cause == NoCause && !t.dying.Load() {
+		t.outcome.Cause, t.outcome.Violation = cause, v
+	}
+	t.Kill()
+}
+
+// killAll sends SIGKILL to every process. A tracee's PID cannot be recycled
+// before the tracer has reaped it.
+func (t *Tracer) killAll() {
+	t.dying.Store(true)
+	for pid := range t.procs {
+		syscall.Kill(pid, syscall.SIGKILL)
+	}
+}

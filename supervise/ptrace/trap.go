@@ -1,0 +1,130 @@
+package ptrace
+
+import (
+	"fmt"
+	"syscall"
+
+	"github.com/belljar/belljar/internal/sys"
+	"github.com/belljar/belljar/policy"
+	"github.com/belljar/belljar/supervise"
+	"github.com/belljar/belljar/syscalls"
+)
+
+// memory is the memory of the tracee that is stopped.
+type memory struct{ tid int }
+
+func (m *memory) ReadMemory(addr uint64, buf []byte) (int, error) {
+	return sys.ReadMemory(m.tid, addr, buf)
+}
+
+func (m *memory) WriteMemory(addr uint64, data []byte) (int, error) {
+	return sys.WriteMemory(m.tid, addr, data)
+}
+
+// trapped decides the call at which tid is stopped and lets it run on.
+func (t *Tracer) trapped(tid int, k *task) {
+	t.outcome.Traps++
+	var info sys.SyscallInfo
+	if err := sys.ReadSyscallInfo(tid, &info); err != nil {
+		if err != syscall.ESRCH {
+			// Without the call there is no decision, so it is not made.
+			t.end(Violated, &Violation{PID: k.proc.pid})
+		}
+		return
+	}
+	// A foreign architecture never gets here: the filter kills it.
+	t.memory.tid = tid
+	t.trap.Arch, t.trap.Nr, t.trap.Args = t.cfg.Table, int(info.Nr), info.Args
+	t.trap.PID, t.trap.TID, t.trap.Tracee = k.proc.pid, tid, &t.memory
+
+	d := t.decide(k)
+	switch d.Kind {
+	case supervise.Allow:
+		if t.spawn[t.trap.Nr] {
+			k.forking = true
+		}
+		if t.exec[t.trap.Nr] {
+			t.measure(tid, k.proc)
+		}
+	case supervise.Deny:
+		t.outcome.Denied++
+		t.skip(tid, -uint64(d.Errno))
+	case supervise.Return:
+		t.skip(tid, d.Value)
+	default:
+		t.skip(tid, -uint64(syscall.EPERM))
+		t.end(Violated, &Violation{Syscall: t.callName(t.trap.Nr), Path: d.Path, Rule: d.Rule, PID: k.proc.pid})
+	}
+	sys.Cont(tid, 0)
+}
+
+// skip makes the call return value. If that fails the tracee must not go on,
+// because its call would be made.
+func (t *Tracer) skip(tid int, value uint64) {
+	if err := sys.SkipCall(tid, value); err != nil {
+		syscall.Kill(tid, syscall.SIGKILL)
+	}
+}
+
+func (t *Tracer) decide(k *task) supervise.Decision {
+	d := supervise.Decision{Kind: supervise.Allow}
+	if t.cfg.Handler != nil {
+		d = t.cfg.Handler.Handle(&t.trap)
+	}
+	if d.Kind == supervise.Allow && t.spawn[t.trap.Nr] && t.cfg.MaxTasks > 0 && t.usage.Tasks+t.forking() >= t.cfg.MaxTasks {
+		return supervise.Decision{Kind: supervise.Deny, Errno: syscall.EAGAIN}
+	}
+	return d
+}
+
+// forking counts the tasks that were allowed and have not reported yet.
+func (t *Tracer) forking() int {
+	n := 0
+	for _, k := range t.tasks {
+		if k.forking {
+			n++
+		}
+	}
+	return n
+}
+
+func (t *Tracer) callName(nr int) string {
+	if name := t.cfg.Table.Name(nr); name != "" {
+		return name
+	}
+	return fmt.Sprintf("syscall_%d", nr)
+}
+
+// killedCall names the call that a task was killed in and the rule that says
+// so, or returns "" if the policy does not kill it.
+func (t *Tracer) killedCall(tid int) (call, rule string) {
+	nr, args, err := sys.CurrentCall(tid)
+	if err != nil || nr < 0 {
+		return "", ""
+	}
+	var info sys.SyscallInfo
+	if sys.ReadSyscallInfo(tid, &info) == nil && info.Arch != t.cfg.Table.Audit {
+		return fmt.Sprintf("%s of a foreign architecture (%#x)", foreignName(info.Arch, nr), info.Arch), ""
+	}
+	if t.cfg.Policy == nil {
+		return t.callName(nr), ""
+	}
+	action, r := t.cfg.Policy.Decide(t.cfg.Table, nr, args)
+	if action.OrKill().Kind != policy.Kill {
+		return "", ""
+	}
+	if r != nil {
+		rule = r.Pos.String()
+	}
+	return t.callName(nr), rule
+}
+
+// foreignName is a call's name in a table that the program had no right to.
+func foreignName(arch uint32, nr int) string {
+	if arch == syscalls.I386.Audit {
+		if name := syscalls.I386.Name(nr); name != "" {
+			return name
+		}
+	}
+	return fmt.Sprintf("syscall_%d", nr)
+}

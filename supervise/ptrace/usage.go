@@ -1,0 +1,92 @@
+package ptrace
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/belljar/belljar/internal/sys"
+)
+
+// Usage returns what the run has used so far, living processes included.
+// Any goroutine may call it.
+func (t *Tracer) Usage() Usage {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	u := t.usage
+	for pid, p := range t.procs {
+		cpu, err := sys.ProcessCPU(pid)
+		if err != nil {
+			cpu = p.cpu // it has just ended
+		}
+		u.CPU += max(cpu, p.cpu)
+	}
+	return u
+}
+
+// Resident returns the bytes that all living processes have in memory now. If
+// there are several, pages that they share are counted once, which costs more
+// to find out; that is done only where the plain sum exceeds above.
+func (t *Tracer) Resident(above int64) int64 {
+	t.mu.Lock()
+	pids := make([]int, 0, len(t.procs))
+	for pid, p := range t.procs {
+		if !p.borrowed {
+			pids = append(pids, pid)
+		}
+	}
+	t.mu.Unlock()
+	sum := sumOf(pids, residentSize)
+	if len(pids) > 1 && sum > above {
+		sum = sumOf(pids, proportionalSize)
+	}
+	return sum
+}
+
+// sumOf adds a measure of all processes; one that has ended meanwhile is 0.
+func sumOf(pids []int, measure func(pid int) (int64, error)) int64 {
+	var sum int64
+	for _, pid := range pids {
+		n, err := measure(pid)
+		if err == nil {
+			sum += n
+		}
+	}
+	return sum
+}
+
+// Peak notes a sum of memory that was measured while the program ran.
+func (t *Tracer) Peak(bytes int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.usage.Peak = max(t.usage.Peak, bytes)
+}
+
+var errNoField = errors.New("no such field")
+
+// field returns the number of KiB behind "name:" in a file of /proc, as bytes.
+func field(file, name string) (int64, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return 0, err
+	}
+	_, rest, ok := bytes.Cut(b, []byte("\n"+name+":"))
+	if !ok {
+		return 0, errNoField // a kernel thread or a process without memory
+	}
+	fields := bytes.Fields(rest)
+	if len(fields) == 0 {
+		return 0, errNoField
+	}
+	n, err := strconv.ParseInt(string(fields[0]), 10, 64)
+	return n << 10, err
+}
+
+func peakMemory(tid int) (int64, error)   { return field(fmt.Sprintf("/proc/%d/status", tid), "VmHWM") }
+func residentSize(pid int) (int64, error) { return field(fmt.Sprintf("/proc/%d/status", pid), "VmRSS") }
+
+func proportionalSize(pid int) (int64, error) {
+	return field(fmt.Sprintf("/proc/%d/smaps_rollup", pid), "Pss")
+}

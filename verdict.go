@@ -1,0 +1,101 @@
+package belljar
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/belljar/belljar/supervise/ptrace"
+	"github.com/belljar/belljar/syscalls"
+)
+
+// limitVerdicts says which verdict each limit leads to.
+var limitVerdicts = map[string]Verdict{
+	"cpu":    TimeLimit,
+	"wall":   TimeLimit,
+	"memory": MemoryLimit,
+	"output": OutputLimit,
+}
+
+// result turns what is known about the run into its result.
+func (s *session) result(o *ptrace.Outcome, begin time.Time) *Result {
+	r := &Result{
+		ExitCode: max(0, o.Status.ExitStatus()),
+		CPU:      o.Usage.CPU, User: o.Usage.User, System: o.Usage.System,
+		Wall: o.Ended.Sub(s.started), Setup: s.started.Sub(begin),
+		MemoryPeak: o.Usage.Peak, MemorySource: "vmhwm", CPUSource: "ptrace",
+		ProcessesPeak: o.Usage.TasksPeak, OutputBytes: s.files.written(),
+		Traps: o.Traps, Denied: o.Denied,
+		Supervisor: s.supervisor, Enforcement: s.layers,
+	}
+	if o.Status.Signaled() {
+		r.Signal = Signal(o.Status.Signal())
+	}
+	s.judge(r, o)
+	return r
+}
+
+// judge derives the verdict from what ended the run. A limit that was passed
+// without ending it, because the program was quicker than the watcher, counts
+// as well; after that the program's own end is its fate.
+func (s *session) judge(r *Result, o *ptrace.Outcome) {
+	limits := s.opts.Limits
+	switch {
+	case o.Cause == ptrace.Violated:
+		r.Verdict = Violation
+		v := o.Violation
+		r.Violation = &ViolationInfo{Syscall: v.Syscall, Path: v.Path, Decision: "kill", Rule: v.Rule, PID: v.PID}
+	case o.Cause == ptrace.OutputExceeded:
+		r.Limit = "output"
+	case s.endedBy() != "":
+		r.Limit = s.endedBy()
+	case limits.CPU > 0 && r.CPU > limits.CPU:
+		r.Limit = "cpu"
+	case limits.Memory > 0 && r.MemoryPeak > limits.Memory:
+		r.Limit = "memory"
+	case limits.Output > 0 && r.OutputBytes > limits.Output:
+		r.Limit = "output"
+	}
+	switch {
+	case r.Verdict != "":
+	case r.Limit != "":
+		r.Verdict = limitVerdicts[r.Limit]
+	case r.Signal != 0:
+		r.Verdict = Signaled
+	case r.ExitCode != 0:
+		r.Verdict = NonzeroExit
+	default:
+		r.Verdict = OK
+	}
+}
+
+// endedBy returns the limit that ended the run, "" if none did.
+func (s *session) endedBy() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limit
+}
+
+// cancelled reports whether the caller ended the run.
+func (s *session) cancelled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended && s.limit == ""
+}
+
+// begin returns when the program started, zero before that.
+func (s *session) begin() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.started
+}
+
+// String returns the signal's name, "" for none.
+func (s Signal) String() string {
+	if s == 0 {
+		return ""
+	}
+	return syscalls.SignalName(int(s))
+}
+
+// MarshalJSON writes the signal's name.
+func (s Signal) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }

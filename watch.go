@@ -1,0 +1,81 @@
+package belljar
+
+import (
+	"runtime"
+	"time"
+)
+
+// How often a watcher looks at most and at least.
+const (
+	pollMin = time.Millisecond
+	pollMax = 20 * time.Millisecond
+	// fillRate is how many bytes per second a CPU can touch for the first
+	// time at most; it says how soon a memory limit could be hit.
+	fillRate = 4 << 30
+)
+
+// watch ends the run when a limit that the kernel does not keep is reached.
+// It looks again when the next limit could first be hit.
+func (s *session) watch(done <-chan struct{}) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-timer.C:
+			timer.Reset(min(s.checkTime(), s.checkMemory()))
+		}
+	}
+}
+
+// checkTime ends the run on its time limits and returns when to look again.
+func (s *session) checkTime() time.Duration {
+	next := time.Hour
+	begin := s.begin()
+	if wall := s.opts.Limits.Wall; wall > 0 {
+		left := wall
+		if !begin.IsZero() {
+			left -= time.Since(begin)
+		}
+		if left <= 0 {
+			s.end("wall")
+			return time.Hour
+		}
+		next = left
+	}
+	if cpu := s.opts.Limits.CPU; cpu > 0 {
+		left := cpu - s.tracer.Usage().CPU
+		if left <= 0 {
+			s.end("cpu")
+			return time.Hour
+		}
+		next = min(next, max(pollMin, left/time.Duration(runtime.NumCPU())))
+	}
+	return next
+}
+
+// checkMemory ends the run on its memory limit and notes the sum over all
+// processes, which no single process's peak tells.
+func (s *session) checkMemory() time.Duration {
+	u := s.tracer.Usage()
+	limit := s.opts.Limits.Memory
+	if limit <= 0 && u.Tasks <= 1 {
+		return pollMax
+	}
+	above := max(u.Peak, limit)
+	if limit > 0 {
+		above = min(max(u.Peak, 1), limit)
+	}
+	resident := s.tracer.Resident(above)
+	s.tracer.Peak(resident)
+	if limit <= 0 {
+		return pollMax
+	}
+	if resident > limit || u.Peak > limit {
+		s.end("memory")
+		return time.Hour
+	}
+	soon := time.Duration(float64(limit-resident) / fillRate / float64(runtime.NumCPU()) * float64(time.Second))
+	return min(pollMax, max(pollMin, soon))
+}
