@@ -14,7 +14,8 @@ import (
 // Of the rules that match, one loses to any whose pattern is strictly
 // narrower. Of those that remain a refusal wins, a kill before a denial;
 // otherwise their grants are united. Patterns that overlap without one being
-// inside the other both remain, so a doubt is a refusal.
+// inside the other both remain, so a doubt is a refusal. Where no refusal
+// remains, Stat of a directory that leads to a grant is allowed.
 //
 // Decide does not allocate, and its time does not grow with the number of
 // rules whose literal beginnings the path does not share.
@@ -26,7 +27,7 @@ func (s *FileSet) Decide(path string, want Access) (Action, *FileRule) {
 		return Action{Kind: Kill}, nil
 	}
 	var room [32]int32
-	matched := s.match(room[:0], path)
+	matched, way := s.match(room[:0], path)
 	if want == 0 {
 		want = Stat
 	}
@@ -52,6 +53,8 @@ func (s *FileSet) Decide(path string, want Access) (Action, *FileRule) {
 		return refusal.Do, refusal
 	case grants&want == want:
 		return Action{Kind: Allow}, granter
+	case want == Stat && way != 0:
+		return Action{Kind: Allow}, &s.rules[way-1]
 	}
 	return s.fallback, nil
 }
@@ -69,8 +72,8 @@ func (s *FileSet) loses(m int32, matched []int32) bool {
 
 // match appends the patterns that match a clean path. It walks all positions
 // inside patterns at once, so its time is bounded by their number times the
-// path's components, whatever the stars.
-func (s *FileSet) match(out []int32, path string) []int32 {
+// path's components, whatever the stars. way is not 0 on the way to a grant.
+func (s *FileSet) match(out []int32, path string) (matched []int32, way int32) {
 	var roomA, roomB [32]int32
 	now, next := s.enter(roomA[:0], 0), roomB[:0]
 	for rest := path[1:]; rest != "" && len(now) > 0; {
@@ -84,8 +87,9 @@ func (s *FileSet) match(out []int32, path string) []int32 {
 	}
 	for _, at := range now {
 		out = append(out, s.nodes[at].ends...)
+		way = max(way, s.nodes[at].way)
 	}
-	return out
+	return out, way
 }
 
 // step adds the positions that component c leads to.

@@ -28,6 +28,7 @@ type node struct {
 	deep    int32 // the node of a "**" that follows here, 0 for none
 	loops   bool  // this node is a "**": every component leads back to it
 	ends    []int32
+	way     int32 // a rule that grants something below this literal path, plus 1
 }
 
 type globEdge struct {
@@ -39,6 +40,11 @@ type globEdge struct {
 // the command's directory. canon, where not nil, maps a path without wildcards
 // to the path that the kernel would reach, such as /lib to /usr/lib; a rule
 // applies to both spellings of the part of its pattern before any wildcard.
+//
+// A grant lets a program look (Stat) at the directories that lead to it, since
+// realpath(3) asks about each. Where dir is the root, relative patterns with
+// wildcards grant nothing: "./**" means the program's own directory, and no
+// program owns them all.
 func (f *Files) Compile(dir string, canon func(string) string) (*FileSet, error) {
 	if err := f.validate(); err != nil {
 		return nil, err
@@ -54,6 +60,9 @@ func (f *Files) Compile(dir string, canon func(string) string) (*FileSet, error)
 			return nil, fmt.Errorf("files: pattern %q counts from directory %q, which is not absolute and clean", r.Pattern, dir)
 		}
 		spelled := components(r.Pattern, dir)
+		if r.Grant != 0 && dir == "/" && !strings.HasPrefix(r.Pattern, "/") && hasWildcard(spelled) {
+			continue
+		}
 		s.add(i, spelled)
 		if reached := reachedBy(spelled, canon); reached != nil {
 			s.add(i, reached)
@@ -86,8 +95,12 @@ func reachedBy(spelled []component, canon func(string) string) []component {
 
 // add puts one pattern of a rule into the trie.
 func (s *FileSet) add(rule int, cs []component) {
-	at := int32(0)
+	at, literalSoFar := int32(0), true
 	for _, c := range cs {
+		if literalSoFar && s.rules[rule].Grant != 0 && s.nodes[at].way == 0 {
+			s.nodes[at].way = int32(rule) + 1
+		}
+		literalSoFar = literalSoFar && c.kind == literal
 		at = s.child(at, c)
 	}
 	s.nodes[at].ends = append(s.nodes[at].ends, int32(len(s.patterns)))

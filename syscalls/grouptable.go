@@ -49,7 +49,7 @@ var groups = []group{
 	{"@file-read", "open and list files, change directory; the files rules decide which", []string{
 		"open", "openat", "openat2", "getdents", "getdents64", "readdir", "readlink", "readlinkat", "chdir", "fchdir",
 		"getxattr", "lgetxattr", "fgetxattr", "getxattrat", "listxattr", "llistxattr", "flistxattr", "listxattrat",
-		"inotify_init", "inotify_init1", "inotify_add_watch", "inotify_rm_watch", "cachestat",
+		"cachestat",
 	}},
 	{"@file-write", "create, change, rename and remove files; the files rules decide which", []string{
 		"creat", "truncate", "truncate64", "ftruncate", "ftruncate64", "fallocate", "rename", "renameat", "renameat2",
@@ -65,7 +65,7 @@ var groups = []group{
 		"ustat", "file_getattr",
 	}},
 	{"@event", "wait for many descriptors at once", []string{
-		"epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd",
+		"epoll_create", "inotify_init", "inotify_init1", "inotify_add_watch", "inotify_rm_watch", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd",
 		"eventfd2", "signalfd", "signalfd4", "timerfd_create", "timerfd_settime", "timerfd_settime64",
 		"timerfd_gettime", "timerfd_gettime64",
 	}},
@@ -143,6 +143,6 @@ var groups = []group{
 		"userfaultfd", "open_by_handle_at", "name_to_handle_at", "perf_event_open", "seccomp", "fanotify_init",
 		"fanotify_mark", "quotactl", "quotactl_fd", "swapon", "swapoff", "sethostname", "setdomainname", "acct",
 		"syslog", "vhangup", "lookup_dcookie", "migrate_pages", "move_pages", "memfd_secret", "lsm_set_self_attr",
-		"uprobe", "uretprobe", "uselib",
+		"uselib",
 	}},
 }
