@@ -1,6 +1,7 @@
 package sys
 
 import (
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -56,3 +57,24 @@ func WordAddress(w *uintptr) uintptr { return uintptr(unsafe.Pointer(w)) }
 func Words(w []uintptr) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(w))), len(w)*int(unsafe.Sizeof(uintptr(0))))
 }
+
+// Probe makes a system call that cannot have an effect and returns its error.
+func Probe(nr uintptr, args ...uintptr) (uintptr, syscall.Errno) {
+	var a [6]uintptr
+	copy(a[:], args)
+	r, _, errno := syscall.Syscall6(nr, a[0], a[1], a[2], a[3], a[4], a[5])
+	return r, errno
+}
+
+// ActionAvailable reports whether the kernel knows a seccomp action.
+func ActionAvailable(action uint32) bool {
+	_, _, errno := syscall.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_GET_ACTION_AVAIL, 0, uintptr(unsafe.Pointer(&action)))
+	return errno == 0
+}
+
+// Numbers that only probes use.
+const (
+	SysLandlockCreateRuleset     = unix.SYS_LANDLOCK_CREATE_RULESET
+	LandlockCreateRulesetVersion = unix.LANDLOCK_CREATE_RULESET_VERSION
+	SysMseal                     = unix.SYS_MSEAL
+)

@@ -123,7 +123,9 @@ func Seize(root int, cfg Config) (*Tracer, error) {
 		tasks: make(map[int]*task),
 		procs: make(map[int]*process),
 	}
-	t.add(root, root)
+	// Until it executes its program, the root process borrows the memory of
+	// the process that launched it.
+	t.add(root, root).proc.borrowed = true
 	return t, nil
 }
 

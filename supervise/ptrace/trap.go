@@ -48,11 +48,11 @@ func (t *Tracer) trapped(tid int, k *task) {
 		}
 	case supervise.Deny:
 		t.outcome.Denied++
-		t.skip(tid, -uint64(d.Errno))
+		t.skip(tid, failure(d.Errno))
 	case supervise.Return:
 		t.skip(tid, d.Value)
 	default:
-		t.skip(tid, -uint64(syscall.EPERM))
+		t.skip(tid, failure(syscall.EPERM))
 		t.end(Violated, &Violation{Syscall: t.callName(t.trap.Nr), Path: d.Path, Rule: d.Rule, PID: k.proc.pid})
 	}
 	sys.Cont(tid, 0)
@@ -128,3 +128,6 @@ func foreignName(arch uint32, nr int) string {
 	}
 	return fmt.Sprintf("syscall_%d", nr)
 }
+
+// failure is what a call returns to the program's libc when it fails.
+func failure(e syscall.Errno) uint64 { return -uint64(e) }

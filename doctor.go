@@ -1,0 +1,88 @@
+package belljar
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/belljar/belljar/internal/kernel"
+	"github.com/belljar/belljar/unshare"
+)
+
+// Finding is what [Doctor] says about one layer on this host.
+type Finding struct {
+	Layer string `json:"layer"`
+	State string `json:"state"` // on, partial or off
+	Why   string `json:"why"`
+	Fix   string `json:"fix"` // a command or setting that would mend it, "" if there is none
+}
+
+// Doctor reports what this host can enforce for this user.
+func Doctor() []Finding {
+	findings := []Finding{
+		feature("seccomp", kernel.Seccomp, "boot a kernel with CONFIG_SECCOMP_FILTER"),
+		ptraceFinding(),
+		namespaceFinding(),
+		credentialFinding(),
+	}
+	for _, f := range []*kernel.Feature{kernel.PidfdOpen, kernel.CloseRange, kernel.MountSetattr} {
+		findings = append(findings, feature(f.Name, f, "a newer kernel"))
+	}
+	for _, f := range []*kernel.Feature{kernel.Landlock, kernel.UserNotif, kernel.Mseal} {
+		findings = append(findings, unused(f))
+	}
+	return append(findings, cgroupFinding())
+}
+
+func feature(layer string, f *kernel.Feature, fix string) Finding {
+	if f.Have() {
+		return Finding{Layer: layer, State: LayerOn, Why: f.Use}
+	}
+	return Finding{Layer: layer, State: LayerOff, Why: "needs Linux " + f.Since + ", or a container's filter forbids it", Fix: fix}
+}
+
+// unused reports a feature that the host may have and this version does not use.
+func unused(f *kernel.Feature) Finding {
+	have := "the kernel lacks it (since " + f.Since + ")"
+	if f.Have() {
+		have = "the kernel has it"
+	}
+	if f == kernel.Landlock && f.Have() {
+		have = fmt.Sprintf("the kernel has it, ABI %d", kernel.LandlockABI())
+	}
+	return Finding{Layer: f.Name, State: LayerOff, Why: "not used in this version; " + have}
+}
+
+func ptraceFinding() Finding {
+	b, err := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope")
+	scope := strings.TrimSpace(string(b))
+	switch {
+	case err == nil && scope == "3":
+		return Finding{"ptrace", LayerOff, "kernel.yama.ptrace_scope is 3: nobody may trace", "boot with sysctl kernel.yama.ptrace_scope=1"}
+	case err == nil && scope == "2" && os.Geteuid() != 0:
+		return Finding{"ptrace", LayerOff, "kernel.yama.ptrace_scope is 2: only root may trace", "sudo sysctl kernel.yama.ptrace_scope=1"}
+	}
+	return Finding{Layer: "ptrace", State: LayerOn, Why: "a tracer may follow the programs it starts"}
+}
+
+func namespaceFinding() Finding {
+	user, err := unshare.Available()
+	switch {
+	case err != nil:
+		return Finding{"namespaces", LayerOff, err.Error(), unshare.Fix(err)}
+	case user:
+		return Finding{Layer: "namespaces", State: LayerOn, Why: "through a user namespace"}
+	}
+	return Finding{Layer: "namespaces", State: LayerOn, Why: "as root"}
+}
+
+func credentialFinding() Finding {
+	if os.Geteuid() == 0 {
+		return Finding{Layer: "credentials", State: LayerOn, Why: fmt.Sprintf("programs run as uid %d", nobody)}
+	}
+	return Finding{"credentials", LayerPartial, "programs run as the user who starts Belljar", "start Belljar as root, which gives programs a user of their own"}
+}
+
+func cgroupFinding() Finding {
+	return Finding{Layer: "cgroup", State: LayerOff, Why: "not used in this version; limits are kept by the tracer, rlimits and /proc"}
+}

@@ -1,0 +1,63 @@
+// Package kernel knows which features the running kernel has, and which
+// version brought each.
+package kernel
+
+import (
+	"sync"
+	"syscall"
+
+	"github.com/belljar/belljar/internal/sys"
+)
+
+// Feature is something that a kernel has or lacks.
+type Feature struct {
+	Name  string
+	Since string // the version that brought it
+	Use   string // what Belljar does with it
+	probe func() bool
+
+	once sync.Once
+	have bool
+}
+
+// Have reports whether the running kernel has the feature. The answer cannot
+// change and is kept.
+func (f *Feature) Have() bool {
+	f.once.Do(func() { f.have = f.probe() })
+	return f.have
+}
+
+// known asks a system call that must fail for its arguments; a kernel that
+// lacks it says ENOSYS, and so does a container's filter.
+func known(nr uintptr, args ...uintptr) func() bool {
+	return func() bool {
+		_, errno := sys.Probe(nr, args...)
+		return errno != syscall.ENOSYS
+	}
+}
+
+const bad = ^uintptr(0) // a descriptor or address that is never valid
+
+// The features, oldest first.
+var (
+	Seccomp      = &Feature{Name: "seccomp filters", Since: "3.5", Use: "system calls decided in the kernel", probe: func() bool { return sys.ActionAvailable(0x80000000) }}
+	PidfdOpen    = &Feature{Name: "pidfd_open", Since: "5.3", Use: "signals that never hit a recycled PID", probe: known(sys.SysPidfdOpen, 0, bad)}
+	UserNotif    = &Feature{Name: "seccomp user notification", Since: "5.0", Use: "the notify supervisor", probe: func() bool { return sys.ActionAvailable(0x7fc00000) }}
+	CloseRange   = &Feature{Name: "close_range", Since: "5.9", Use: "no inherited descriptor", probe: known(sys.SysCloseRange, 1, 0, 0)}
+	MountSetattr = &Feature{Name: "mount_setattr", Since: "5.12", Use: "read-only mounts with all below them in one call", probe: known(sys.SysMountSetattr, bad, 0, 0, 0, 0)}
+	Landlock     = &Feature{Name: "landlock", Since: "5.13", Use: "file rules kept by the kernel, on the inode at use", probe: func() bool { return LandlockABI() > 0 }}
+	Mseal        = &Feature{Name: "mseal", Since: "6.10", Use: "argument pages that a program cannot move", probe: known(sys.SysMseal, 1, 0, 0)}
+)
+
+// All lists the features.
+var All = []*Feature{Seccomp, UserNotif, PidfdOpen, CloseRange, MountSetattr, Landlock, Mseal}
+
+// LandlockABI returns the version of Landlock that the kernel speaks, 0 if it
+// has none or it was not switched on at boot.
+func LandlockABI() int {
+	v, errno := sys.Probe(sys.SysLandlockCreateRuleset, 0, 0, sys.LandlockCreateRulesetVersion)
+	if errno != 0 {
+		return 0
+	}
+	return int(v)
+}
