@@ -1,0 +1,99 @@
+package testkit
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// cacheVar names an existing directory of compiled programs, so that a test
+// that runs itself as another user need not compile again.
+const cacheVar = "BELLJAR_TEST_PROGRAMS"
+
+// Main runs a package's tests; call it from TestMain. It removes the compiled
+// programs afterwards and fails if a test left something behind.
+func Main(m *testing.M) {
+	before := observe()
+	code := m.Run()
+	if dir, ours := cache.dir, os.Getenv(cacheVar) == ""; dir != "" && ours {
+		if err := os.RemoveAll(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	if left := settle(before); left != "" {
+		fmt.Fprintf(os.Stderr, "the tests left behind:\n%s", left)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+var cache struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+// cacheDir returns the directory of compiled programs, which any user may
+// read and execute.
+func cacheDir() (string, error) {
+	cache.once.Do(func() {
+		if cache.dir = os.Getenv(cacheVar); cache.dir != "" {
+			return
+		}
+		if cache.dir, cache.err = os.MkdirTemp("", "belljar-programs-"); cache.err == nil {
+			cache.err = os.Chmod(cache.dir, 0o755)
+		}
+	})
+	return cache.dir, cache.err
+}
+
+// Dir returns a directory that uid 65534 can enter and write to, which
+// t.TempDir is not. It is removed at the end of the test.
+func Dir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "belljar-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// AsNobody calls f as an unprivileged user. If the test runs as root, it runs
+// itself again as uid 65534 in a process of its own; f then sees only programs
+// that are compiled, whatever the source tree's permissions are.
+func AsNobody(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		f(t)
+		return
+	}
+	buildAll(t)
+	dir := Dir(t)
+	binary := filepath.Join(dir, "test")
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(binary, self, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary, "-test.run=^"+t.Name()+"$", "-test.timeout=5m", fmt.Sprintf("-test.v=%t", testing.Verbose()))
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), cacheVar+"="+cache.dir, "TMPDIR="+dir, "HOME="+dir)
+	cmd.SysProcAttr = nobody()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("as uid %d: %v\n%s", Nobody, err, out)
+	}
+}

@@ -1,0 +1,216 @@
+package testkit
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/belljar/belljar/test/programs"
+)
+
+// Program returns the command line that starts a program of test/programs,
+// compiled if it is not yet: Program(t, "c/hello", "static"). The
+// test is skipped where the program's language is not installed.
+func Program(t testing.TB, name, variant string) []string {
+	t.Helper()
+	lang, _, _ := strings.Cut(name, "/")
+	l, ok := languages[lang]
+	if !ok {
+		t.Fatalf("%s: no such language", name)
+	}
+	if variant == "amd64" && runtime.GOARCH != "amd64" {
+		t.Skipf("%s speaks the i386 and x32 ABIs of amd64", name)
+	}
+	for _, tool := range l.tools {
+		Tool(t, tool)
+	}
+	out, err := build(l, name, variant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.command == nil {
+		return []string{out}
+	}
+	return l.command(t, out)
+}
+
+// Files returns the path below which the files of a program are, which a
+// private root must show.
+func Files(t testing.TB, name, variant string) string {
+	t.Helper()
+	dir, err := cacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, filepath.FromSlash(name)+"."+variant)
+}
+
+// Tool returns the path of an installed program, or skips the test. The
+// compilers of C are no reason to skip: make test installs them.
+func Tool(t testing.TB, name string) string {
+	t.Helper()
+	if p := "/usr/bin/" + name; fileExists(p) {
+		return p
+	}
+	p, err := exec.LookPath(name)
+	switch {
+	case err == nil:
+		return p
+	case name == "gcc" || name == "g++" || name == "go":
+		t.Fatalf("%s is not installed: make test installs what tests need", name)
+	default:
+		t.Skipf("%s is not installed", name)
+	}
+	return ""
+}
+
+type language struct {
+	ext     string
+	tools   []string // without which the test is skipped
+	compile func(src, out, variant string) *exec.Cmd
+	command func(t testing.TB, out string) []string // nil: the output itself
+}
+
+// flags of gcc and g++ for each variant.
+var flags = map[string][]string{
+	"dynamic": nil,
+	"static":  {"-static"},
+	"bare":    {"-static", "-nostdlib", "-fno-stack-protector"},
+	"amd64":   nil,
+}
+
+func compiler(name string) func(src, out, variant string) *exec.Cmd {
+	return func(src, out, variant string) *exec.Cmd {
+		args := append([]string{"-O2", "-pthread", "-w", "-o", out, src}, flags[variant]...)
+		return exec.Command(name, args...)
+	}
+}
+
+func interpreter(name string) func(t testing.TB, out string) []string {
+	return func(t testing.TB, out string) []string { return []string{Tool(t, name), out} }
+}
+
+var languages = map[string]language{
+	"c":   {ext: ".c", tools: []string{"gcc"}, compile: compiler("gcc")},
+	"cpp": {ext: ".cpp", tools: []string{"g++"}, compile: compiler("g++")},
+	"go": {ext: "", tools: []string{"go"}, compile: func(src, out, _ string) *exec.Cmd {
+		cmd := exec.Command("go", "build", "-o", out, "main.go")
+		cmd.Dir = src
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false", "GOTOOLCHAIN=local")
+		return cmd
+	}},
+	"java": {ext: ".java", tools: []string{"java", "javac"}, compile: func(src, out, _ string) *exec.Cmd {
+		return exec.Command("javac", "-d", out, src)
+	}, command: func(t testing.TB, out string) []string {
+		return []string{Tool(t, "java"), "-XX:-UsePerfData", "-Xmx64m", "-cp", out, "Hello"}
+	}},
+	"js": {ext: ".js", tools: []string{"node"}, command: interpreter("node")},
+	"py": {ext: ".py", tools: []string{"python3"}, command: interpreter("python3")},
+}
+
+var (
+	buildMu sync.Mutex
+	built   = map[string]error{}
+)
+
+// build compiles a program once and returns its path.
+func build(l language, name, variant string) (string, error) {
+	buildMu.Lock()
+	defer buildMu.Unlock()
+	dir, err := cacheDir()
+	if err != nil {
+		return "", err
+	}
+	out := filepath.Join(dir, filepath.FromSlash(name)+"."+variant)
+	if l.compile == nil {
+		out += l.ext
+	}
+	err, done := built[out]
+	if !done && !fileExists(out) {
+		err = compile(l, dir, name, out, variant)
+		built[out] = err
+	}
+	return out, err
+}
+
+func compile(l language, dir, name, out, variant string) error {
+	src := filepath.Join(dir, "src", filepath.FromSlash(name)+l.ext)
+	if err := writeSources(filepath.Join(dir, "src")); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return err
+	}
+	if l.compile == nil {
+		text, err := os.ReadFile(src)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(out, text, 0o644)
+	}
+	cmd := l.compile(src, out, variant)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%v: %w\n%s", cmd, err, text)
+	}
+	return nil
+}
+
+// writeSources lays the source tree out, as it was embedded in the test.
+var writeSources = func() func(string) error {
+	var once sync.Once
+	var err error
+	return func(dir string) error {
+		once.Do(func() {
+			err = fs.WalkDir(programs.Sources, ".", func(name string, d fs.DirEntry, err error) error {
+				if err != nil {
+					return err
+				}
+				to := filepath.Join(dir, filepath.FromSlash(name))
+				if d.IsDir() {
+					return os.MkdirAll(to, 0o755)
+				}
+				text, err := programs.Sources.ReadFile(name)
+				if err != nil {
+					return err
+				}
+				return os.WriteFile(to, text, 0o644)
+			})
+		})
+		return err
+	}
+}()
+
+// buildAll compiles every variant of every program whose language is here.
+func buildAll(t testing.TB) {
+	t.Helper()
+	all, err := programs.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range all {
+		l := languages[p.Lang()]
+		if slices.ContainsFunc(l.tools, func(tool string) bool { _, err := exec.LookPath(tool); return err != nil }) {
+			continue
+		}
+		for _, v := range p.Builds {
+			if v == "amd64" && runtime.GOARCH != "amd64" {
+				continue
+			}
+			if _, err := build(l, p.Name, v); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func fileExists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
