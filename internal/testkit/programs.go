@@ -100,9 +100,9 @@ func interpreter(name string) func(t testing.TB, out string) []string {
 var languages = map[string]language{
 	"c":   {ext: ".c", tools: []string{"gcc"}, compile: compiler("gcc")},
 	"cpp": {ext: ".cpp", tools: []string{"g++"}, compile: compiler("g++")},
-	"go": {ext: "", tools: []string{"go"}, compile: func(src, out, _ string) *exec.Cmd {
+	"go": {ext: ".go", tools: []string{"go"}, compile: func(src, out, _ string) *exec.Cmd {
 		cmd := exec.Command("go", "build", "-o", out, "main.go")
-		cmd.Dir = src
+		cmd.Dir = filepath.Dir(src)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false", "GOTOOLCHAIN=local")
 		return cmd
 	}},
