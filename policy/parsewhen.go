@@ -59,8 +59,22 @@ func (t tree) args() ([]Cond, *Error) {
 	return all, nil
 }
 
-// comparisons reads {OP: VALUE, ...} of one argument.
+// comparisons reads {OP: VALUE, ...} of one argument, or a list of such maps.
 func (t tree) comparisons(arg int) ([]Cond, *Error) {
+	if t.kind == list && len(t.items) > 0 {
+		var all []Cond
+		for _, item := range t.items {
+			if err := item.want(mapping, "a comparison"); err != nil {
+				return nil, err
+			}
+			conds, err := item.comparisons(arg)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, conds...)
+		}
+		return all, nil
+	}
 	if t.kind != mapping {
 		e := errorAt(t.pos, "argument %d is compared by a map, not %s", arg, t.kind)
 		e.Hint = "write {eq: VALUE}, {in: [VALUE, ...]} or {mask: BITS, is: VALUE}"

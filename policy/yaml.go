@@ -118,16 +118,25 @@ func (w *writer) lists(order []Action, calls map[Action][]string) {
 	}
 }
 
-// spellConds writes conditions by argument. Two comparisons of one kind on
-// one argument have no spelling in a map, so they are joined where they can be.
+// spellConds writes conditions by argument: a map of comparisons, or a list of
+// maps where one kind of comparison occurs twice.
 func spellConds(conds []Cond) string {
 	var args []string
 	for arg := range 6 {
 		var ops []string
-		for _, c := range joinConds(conds, arg) {
-			ops = append(ops, c.spell())
+		var seen [Mask + 1]bool
+		repeats := false
+		for _, c := range conds {
+			if c.Arg == arg {
+				ops = append(ops, c.spell())
+				repeats = repeats || seen[c.Op]
+				seen[c.Op] = true
+			}
 		}
-		if len(ops) > 0 {
+		switch {
+		case repeats:
+			args = append(args, fmt.Sprintf("%d: [{%s}]", arg, strings.Join(ops, "}, {")))
+		case len(ops) > 0:
 			args = append(args, fmt.Sprintf("%d: {%s}", arg, strings.Join(ops, ", ")))
 		}
 	}
@@ -231,16 +240,4 @@ func quote(s string) string {
 		return "'" + strings.ReplaceAll(s, "'", "''") + "'"
 	}
 	return strconv.Quote(s)
-}
-
-// joinConds returns the conditions on one argument with at most one of each
-// kind, as a YAML map must have them.
-func joinConds(conds []Cond, arg int) []Cond {
-	var out []Cond
-	for _, c := range conds {
-		if c.Arg == arg {
-			out = append(out, c)
-		}
-	}
-	return out
 }
