@@ -1,0 +1,199 @@
+package unshare
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/belljar/belljar/internal/launch"
+	"github.com/belljar/belljar/internal/sys"
+)
+
+// devices are the harmless ones. A user namespace may not make device nodes,
+// so the host's are bound, for root as well.
+var devices = []string{"null", "zero", "full", "random", "urandom"}
+
+var deviceLinks = map[string]string{
+	"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2",
+}
+
+// leaks are the files of /proc that tell of the host rather than of the
+// sandbox. Those that change it are harmless: a sandbox's /proc is read-only.
+var leaks = []string{
+	"acpi", "asound", "bus", "driver", "interrupts", "kallsyms", "kcore", "key-users", "keys", "kmsg", "latency_stats",
+	"modules", "sched_debug", "scsi", "slabinfo", "softirqs", "sysrq-trigger", "timer_list", "vmallocinfo",
+}
+
+// expand replaces mounts that stand for several, and puts parents first.
+func (r Root) expand() Root {
+	all := r
+	add := func(m Mount) {
+		if !slices.ContainsFunc(r.Mounts, func(o Mount) bool { return o.Target == m.Target }) {
+			all = all.With(m)
+		}
+	}
+	for _, m := range r.Mounts {
+		switch m.Kind {
+		case Proc:
+			for _, name := range leaks {
+				add(Mount{Kind: Mask, Target: path.Join(m.Target, name)})
+			}
+		case Dev:
+			for _, name := range devices {
+				add(Mount{Kind: Bind, Target: path.Join(m.Target, name), Source: "/dev/" + name})
+			}
+			for name, to := range deviceLinks {
+				add(Mount{Kind: Symlink, Target: path.Join(m.Target, name), Source: to})
+			}
+		}
+	}
+	slices.SortStableFunc(all.Mounts, func(a, b Mount) int {
+		return cmp.Or(cmp.Compare(depth(a), depth(b)), cmp.Compare(a.Target, b.Target))
+	})
+	return all
+}
+
+func depth(m Mount) int { return strings.Count(m.Target, "/") }
+
+// planner turns a root into the steps that build it.
+type planner struct {
+	root    Root
+	setattr bool // the kernel has mount_setattr
+	steps   []launch.Step
+	base    fd   // of the new root
+	scratch fd   // of a tmpfs where masks are made
+	masks   bool // they are
+	made    map[string]bool
+	done    []Mount // file systems in their place
+	seal    []sealed
+}
+
+// sealed is a mount of ours that becomes read-only when all is in it.
+type sealed struct {
+	mount  fd
+	target string
+}
+
+const (
+	maskFile = ".masked-file"
+	maskDir  = ".masked-dir"
+	harmless = noSetuid | noDevice
+)
+
+// steps returns the calls that make r the root of the calling process's mount
+// namespace, of every process in it, and leave nothing of the host's reachable.
+func (r Root) steps(setattr bool) ([]launch.Step, error) {
+	p := &planner{root: r.expand(), setattr: setattr, base: newFD("root"), made: map[string]bool{"/": true}}
+	p.add(
+		call("umask", syscall.SYS_UMASK, launch.Int(0)),
+		call("mount", syscall.SYS_MOUNT, launch.Null(), launch.String("/"), launch.Null(),
+			launch.Named(syscall.MS_REC|syscall.MS_PRIVATE, "MS_REC|MS_PRIVATE"), launch.Null()))
+	if err := p.openBase(); err != nil {
+		return nil, err
+	}
+	for _, m := range p.root.Mounts {
+		if err := p.mount(m); err != nil {
+			return nil, fmt.Errorf("private root: %w", err)
+		}
+	}
+	p.finish()
+	return p.steps, nil
+}
+
+func (p *planner) add(s ...launch.Step) { p.steps = append(p.steps, s...) }
+
+// openBase puts the new root on top of the old one. Absolute paths still mean
+// the host's, because a process's root directory is not left when something is
+// mounted over it; relative ones now mean the new root's. So the new root
+// needs no place on the host and hides no source.
+func (p *planner) openBase() error {
+	if p.root.Dir == "" {
+		p.add(newFileSystem(p.base, "tmpfs", harmless, "size=1048576", "nr_inodes=1024", "mode=0755")...)
+		p.scratch = p.base
+		p.seal = append(p.seal, sealed{p.base, "/"})
+		p.enter(p.base)
+		return nil
+	}
+	if st, err := os.Stat(p.root.Dir); err != nil {
+		return fmt.Errorf("private root: %w", err)
+	} else if !st.IsDir() {
+		return fmt.Errorf("private root: %w", &os.PathError{Op: "open", Path: p.root.Dir, Err: syscall.ENOTDIR})
+	}
+	p.scratch = newFD("masks")
+	p.add(newFileSystem(p.scratch, "tmpfs", harmless, "size=65536", "nr_inodes=16", "mode=0755")...)
+	p.attachTop(p.scratch)
+	attr := harmless
+	if !p.root.Writable {
+		attr |= readOnly
+	}
+	p.add(openTree(p.base, atCwd, p.root.Dir))
+	if p.setattr {
+		p.add(setAttributes(p.base, attr, true))
+	}
+	p.enter(p.base)
+	if !p.setattr {
+		return p.remountAll(p.root.Dir, "/", attr)
+	}
+	return nil
+}
+
+func (p *planner) attachTop(mount fd) {
+	p.add(call("move_mount", sys.SysMoveMount, mount.arg(), launch.String(""), atCwd, launch.String("/"),
+		launch.Named(sys.MoveMountFEmptyPath, "MOVE_MOUNT_F_EMPTY_PATH")))
+}
+
+func (p *planner) enter(mount fd) {
+	p.attachTop(mount)
+	p.add(call("fchdir", syscall.SYS_FCHDIR, mount.arg()))
+}
+
+func (p *planner) mount(m Mount) (err error) {
+	if m.Target = path.Join(p.root.resolve(path.Dir(m.Target)), path.Base(m.Target)); m.Target == "/" {
+		return errors.New("nothing can be mounted on /: use a root directory")
+	}
+	switch m.Kind {
+	case Bind:
+		return p.bind(m)
+	case Tmpfs:
+		size := cmp.Or(m.Size, DefaultTmpfs)
+		// Without a bound on files, empty ones could take the host's memory.
+		_, err = p.attachNew(m, "tmpfs", harmless, fmt.Sprintf("size=%d", size), fmt.Sprintf("nr_inodes=%d", max(size/4096, 64)), "mode=1777")
+	case Proc:
+		_, err = p.attachNew(m, "proc", harmless|noExec|readOnly)
+	case Dev:
+		return p.dev(m)
+	case Mask:
+		return p.mask(m)
+	default:
+		return p.make(m)
+	}
+	return err
+}
+
+// finish takes the masks' names away, makes what is ours read-only, and leaves
+// the old root.
+func (p *planner) finish() {
+	if p.masks {
+		p.add(call("unlinkat", syscall.SYS_UNLINKAT, p.scratch.arg(), launch.String(maskFile), launch.Int(0)),
+			call("unlinkat", syscall.SYS_UNLINKAT, p.scratch.arg(), launch.String(maskDir), launch.Named(sys.AtRemovedir, "AT_REMOVEDIR")))
+	}
+	for _, s := range p.seal {
+		if p.setattr {
+			p.add(setAttributes(s.mount, readOnly, false))
+		} else {
+			p.add(remount(s.target, (harmless | readOnly).flags()))
+		}
+	}
+	// pivot_root(".", ".") puts the old root on top of the new one, where
+	// umount2 finds it: see NOTES in pivot_root(2).
+	dot := launch.String(".")
+	p.add(
+		call("pivot_root", syscall.SYS_PIVOT_ROOT, dot, dot),
+		call("umount2", sys.SysUmount2, dot, launch.Named(syscall.MNT_DETACH, "MNT_DETACH")),
+		call("chdir", syscall.SYS_CHDIR, launch.String("/")))
+}

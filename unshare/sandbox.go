@@ -1,0 +1,52 @@
+package unshare
+
+import (
+	"fmt"
+	"syscall"
+
+	"github.com/belljar/belljar/internal/launch"
+	"github.com/belljar/belljar/internal/sys"
+)
+
+// Ready sleeps until the sandbox is made and its program's process exists, and
+// reaps the helper. The program may still be waiting at a gate. On an error
+// nothing is left to kill or reap.
+func (s *Sandbox) Ready(l *launch.Launch) error {
+	err := l.Wait(s.Helper)
+	if _, werr := sys.WaitPID(s.Helper.PID(), nil); werr != nil && err == nil {
+		err = fmt.Errorf("wait for the helper: %w", werr)
+	}
+	// If init fails the helper does too, but init knows why.
+	if s.Init.PID() != 0 && err != nil {
+		s.Kill()
+		if ierr := l.Wait(s.Init); ierr != nil {
+			err = ierr
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	if pid := s.Program.PID(); pid != 0 {
+		l.Wait(s.Program)
+		sys.WaitPID(pid, nil)
+	}
+	if pid := s.Init.PID(); pid != 0 {
+		sys.WaitPID(pid, nil)
+	}
+	return err
+}
+
+// Kill ends every process in the sandbox. It must not be called after End.
+func (s *Sandbox) Kill() error { return syscall.Kill(s.Init.PID(), syscall.SIGKILL) }
+
+// End kills what is left in the sandbox and waits until it is gone. The
+// program, and every tracee, must have been reaped before: the kernel keeps
+// init until the last process of its namespace is reaped. The usage is of the
+// processes that init adopted and reaped.
+func (s *Sandbox) End() (usage syscall.Rusage, err error) {
+	if err := s.Kill(); err != nil {
+		return usage, fmt.Errorf("kill init: %w", err)
+	}
+	_, err = sys.WaitPID(s.Init.PID(), &usage)
+	return usage, err
+}
