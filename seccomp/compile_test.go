@@ -1,23 +1,154 @@
 package seccomp_test
 
 import (
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/seccomp"
+	"github.com/belljar/belljar/seccomp/bpf"
 	"github.com/belljar/belljar/syscalls"
 )
 
-// Every preset compiles to a filter that the kernel would take, for every architecture.
+func ExampleCompile() {
+	p, err := policy.Parse("tiny.yaml", []byte(`
+version: 1
+default: kill
+syscalls:
+  allow: [write, exit_group]
+  deny: {EPERM: [openat]}
+`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	filter, err := seccomp.Compile(p, seccomp.Options{Table: syscalls.AMD64})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	openat, _ := syscalls.AMD64.Number("openat")
+	answer, steps, _ := filter.Run(bpf.Data{Nr: int32(openat), Arch: syscalls.AMD64.Audit})
+	fmt.Println(bpf.AnswerString(answer), "in", steps, "steps")
+	// Output: errno 1 in 8 steps
+}
+
+// Every preset compiles to a filter that the kernel would take, for every
+// architecture, and to a small part of what it would take.
 func TestPresetsCompile(t *testing.T) {
 	for _, name := range policy.Presets() {
-		for _, table := range []*syscalls.Table{syscalls.AMD64, syscalls.I386, syscalls.ARM64} {
+		for _, table := range tables {
 			p, _ := policy.Preset(name)
 			prog, err := seccomp.Compile(p, seccomp.Options{Table: table})
 			if err != nil {
 				t.Errorf("%s on %s: %v", name, table.GOARCH, err)
 			}
+			if len(prog) > 700 {
+				t.Errorf("%s on %s: %d instructions", name, table.GOARCH, len(prog))
+			}
 			t.Logf("%s on %s: %d instructions", name, table.GOARCH, len(prog))
 		}
+	}
+}
+
+func run(t *testing.T, p *policy.Policy, o seccomp.Options, d bpf.Data) string {
+	t.Helper()
+	prog, err := seccomp.Compile(p, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := prog.Run(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bpf.AnswerString(got)
+}
+
+// A policy that allows everything still kills what is not of its architecture.
+func TestForeignCallsAreKilled(t *testing.T) {
+	allow := &policy.Policy{Default: policy.Action{Kind: policy.Allow}}
+	tests := []struct {
+		name  string
+		table *syscalls.Table
+		arch  uint32
+		nr    int32
+		want  string
+	}{
+		{"native", syscalls.AMD64, syscalls.AMD64.Audit, 0, "allow"},
+		{"i386 by int 0x80", syscalls.AMD64, syscalls.I386.Audit, 0, "kill-process"},
+		{"x32", syscalls.AMD64, syscalls.AMD64.Audit, 0x40000000, "kill-process"},
+		{"last x32", syscalls.AMD64, syscalls.AMD64.Audit, 0x7fffffff, "kill-process"},
+		{"negative", syscalls.AMD64, syscalls.AMD64.Audit, -2, "kill-process"},
+		{"skipped by a tracer", syscalls.AMD64, syscalls.AMD64.Audit, -1, "allow"},
+		{"arm on arm64", syscalls.ARM64, 0x40000028, 0, "kill-process"},
+		{"arm64", syscalls.ARM64, syscalls.ARM64.Audit, 0x40000000, "allow"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := run(t, allow, seccomp.Options{Table: test.table}, bpf.Data{Nr: test.nr, Arch: test.arch})
+			if got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+// The launch's execve passes once its three pointers are right, and only then.
+func TestExecToken(t *testing.T) {
+	token := [3]uint64{0x7f0012345678, 0x7f0012345700, 0xc000010000}
+	kill := &policy.Policy{}
+	nr, _ := syscalls.AMD64.Number("execve")
+	for i := range 4 {
+		args := [6]uint64{token[0], token[1], token[2]}
+		want := "allow"
+		if i < 3 {
+			args[i] ^= 1 << (20 * i) // in the low half, the low half and the high half
+			want = "kill-process"
+		}
+		got := run(t, kill, seccomp.Options{Table: syscalls.AMD64, Exec: &token, Trap: map[string]bool{"execve": true}},
+			bpf.Data{Nr: int32(nr), Arch: syscalls.AMD64.Audit, Args: args})
+		if got != want {
+			t.Errorf("%#x: got %s, want %s", args, got, want)
+		}
+	}
+}
+
+// Only an allowed call becomes a trap: what the policy refuses costs no stop.
+func TestTrap(t *testing.T) {
+	p := &policy.Policy{Rules: []policy.Rule{
+		{Call: "openat", Do: policy.Action{Kind: policy.Allow}},
+		{Call: "unlinkat", Do: policy.Action{Kind: policy.Deny, Errno: 1}},
+		{Call: "getpid", Do: policy.Action{Kind: policy.Trap}},
+	}}
+	o := seccomp.Options{Table: syscalls.ARM64, TrapAction: bpf.UserNotif,
+		Trap: map[string]bool{"openat": true, "unlinkat": true, "mkdirat": true}}
+	for call, want := range map[string]string{
+		"openat": "user-notif", "unlinkat": "errno 1", "mkdirat": "kill-process", "getpid": "user-notif",
+	} {
+		nr, _ := syscalls.ARM64.Number(call)
+		if got := run(t, p, o, bpf.Data{Nr: int32(nr), Arch: syscalls.ARM64.Audit}); got != want {
+			t.Errorf("%s: got %s, want %s", call, got, want)
+		}
+	}
+}
+
+func TestCompileFails(t *testing.T) {
+	if _, err := seccomp.Compile(&policy.Policy{}, seccomp.Options{}); err == nil {
+		t.Error("no table, no error")
+	}
+	bad := &policy.Policy{Rules: []policy.Rule{{Call: "oepn"}}}
+	var pe *policy.Error
+	if _, err := seccomp.Compile(bad, seccomp.Options{Table: syscalls.AMD64}); !errors.As(err, &pe) {
+		t.Errorf("an invalid policy gives %v", err)
+	}
+	long := &policy.Policy{}
+	for i := range 2000 {
+		long.Rules = append(long.Rules, policy.Rule{Call: "ioctl", Do: policy.Action{Kind: policy.Allow},
+			When: []policy.Cond{{Arg: 1, Op: policy.Eq, Values: []uint64{uint64(i)}}, {Arg: 2, Op: policy.Eq, Values: []uint64{1 << 40}}}})
+	}
+	if _, err := seccomp.Compile(long, seccomp.Options{Table: syscalls.AMD64}); err == nil || !strings.Contains(err.Error(), "4096") {
+		t.Errorf("a filter that is too long gives %v", err)
 	}
 }
