@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/pflag"
+
+	"github.com/belljar/belljar"
+	"github.com/belljar/belljar/unshare"
+)
+
+// run is "belljar run". It returns the exit status, and an error if the
+// status is Belljar's own.
+func run(args []string) (int, error) {
+	f := new(runFlags)
+	program, err := f.parse(args)
+	if errors.Is(err, pflag.ErrHelp) {
+		return executeTree([]string{"help", "run"})
+	}
+	if err == nil && len(program) == 0 {
+		err = errors.New("no program given; write belljar run [flags] -- PROGRAM [ARG...]")
+	}
+	if err != nil {
+		return statusFailed, err
+	}
+	if f.explain {
+		return explainRun(f, program)
+	}
+	return f.run(program)
+}
+
+func (f *runFlags) run(program []string) (status int, err error) {
+	reports, err := f.openReports()
+	if err != nil {
+		return statusFailed, err
+	}
+	defer func() {
+		if closeErr := reports.close(status, err); closeErr != nil && err == nil {
+			status, err = statusFailed, closeErr
+		}
+	}()
+	opts, err := f.options()
+	if err != nil {
+		return statusFailed, err
+	}
+	opts.Observe = reports.observer()
+
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	cmd, streams, err := f.command(program, cancel)
+	if err != nil {
+		return statusFailed, err
+	}
+	defer streams.close()
+	stop := onSignal(cancel)
+	defer stop()
+
+	result, err := belljar.Run(ctx, cmd, opts)
+	if cause := context.Cause(ctx); cause != nil {
+		return interruption(cause)
+	}
+	if err != nil {
+		return runFailure(err, program[0], opts.Unshare != belljar.Off)
+	}
+	return resultStatus(result), reports.write(result, streams.midLine())
+}
+
+// signalError is the cause of a run that a signal to Belljar ended.
+type signalError syscall.Signal
+
+func (s signalError) Error() string {
+	return fmt.Sprintf("ended by %v; the program was killed", belljar.Signal(s))
+}
+
+// interruption is what became of a run that Belljar itself cut short.
+func interruption(cause error) (int, error) {
+	if s, ok := errors.AsType[signalError](cause); ok {
+		return statusSignal + int(s), cause
+	}
+	return statusFailed, cause
+}
+
+// onSignal cancels the run at the first signal that asks Belljar to end, and
+// ends Belljar at the second; what runs then dies with it.
+func onSignal(cancel context.CancelCauseFunc) (stop func()) {
+	// A closed pipe shall be an error of write, which ends the run in order.
+	signal.Ignore(syscall.SIGPIPE)
+	ch := make(chan os.Signal, 2)
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
+		// nohup ignores SIGHUP, shells SIGINT of background jobs.
+		if !signal.Ignored(s) {
+			signal.Notify(ch, s)
+		}
+	}
+	go func() {
+		cancel(signalError((<-ch).(syscall.Signal)))
+		os.Exit(statusSignal + int((<-ch).(syscall.Signal)))
+	}()
+	return func() { signal.Stop(ch) }
+}
+
+// options are the run's options as far as flags decide them.
+func (f *runFlags) options() (belljar.Options, error) {
+	opts := belljar.Options{Limits: f.limits, Supervisor: f.supervisor, Unshare: f.unshare,
+		UID: f.uid, GID: f.gid, Require: f.require}
+	name := f.policy
+	if name == "" {
+		name = "judge"
+	}
+	p, err := loadPolicy(name)
+	if err != nil {
+		return opts, err
+	}
+	if opts.Policy, err = f.overlay.apply(p); err != nil {
+		return opts, err
+	}
+	opts.Root, err = f.privateRoot()
+	return opts, err
+}
+
+// privateRoot returns what --root, --bind and --tmpfs say, nil if nothing.
+func (f *runFlags) privateRoot() (*unshare.Root, error) {
+	if f.root == "" && len(f.mounts) == 0 {
+		return nil, nil
+	}
+	if f.unshare == belljar.Off {
+		return nil, errors.New("--root, --bind and --tmpfs need a private root; leave --no-unshare out")
+	}
+	return buildRoot(f.root, f.mounts)
+}
+
+// defaultEnv holds what a program may count on. Nothing of it comes from the
+// caller, so a run means the same wherever it is started.
+var defaultEnv = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "HOME=/tmp"}
+
+// environment returns the defaults and what --env gave; the last one wins.
+func (f *runFlags) environment() []string {
+	var env []string
+	for _, kv := range slices.Concat(defaultEnv, f.env) {
+		name, _, _ := strings.Cut(kv, "=")
+		env = slices.DeleteFunc(env, func(old string) bool { return strings.HasPrefix(old, name+"=") })
+		env = append(env, kv)
+	}
+	return env
+}
