@@ -28,6 +28,8 @@ type Trap struct {
 	TID  int       // thread, in Belljar's PID namespace
 
 	Tracee Tracee
+
+	scratch []byte // memory for what Path and Bytes read
 }
 
 // Decision is the answer to a Trap. Its zero value kills the run.
@@ -39,6 +41,7 @@ type Decision struct {
 	Path  string        // the object that was decided, "" when the call has no path
 }
 
+// Kind is how a Decision answers.
 type Kind uint8
 
 const (

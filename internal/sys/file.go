@@ -24,7 +24,7 @@ const (
 	RESOLVE_NO_SYMLINKS   = unix.RESOLVE_NO_SYMLINKS
 	RESOLVE_BENEATH       = unix.RESOLVE_BENEATH
 	RESOLVE_IN_ROOT       = unix.RESOLVE_IN_ROOT
-	RESOLVE_CACHED        = unix.RESOLVE_CACHED
+	RESOLVE_CACHED        = 0x20 // Linux 5.12; x/sys lacks it
 )
 
 // FileStat is what identifies an open file and says what it is.
@@ -57,6 +57,12 @@ func OpenFile2(dir int, path string, flags, resolve uint64) (int, syscall.Errno)
 			return fd, errnoOf(err)
 		}
 	}
+}
+
+// DupFile is a new descriptor, with O_CLOEXEC, for the open file of fd.
+func DupFile(fd int) (int, syscall.Errno) {
+	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	return dup, errnoOf(err)
 }
 
 // CloseFile closes fd. Linux releases the descriptor even when close fails.

@@ -1,0 +1,213 @@
+package supervise
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/belljar/belljar/internal/proc"
+	"github.com/belljar/belljar/internal/sys"
+	"github.com/belljar/belljar/policy"
+	"github.com/belljar/belljar/syscalls"
+)
+
+// EngineConfig says how calls are decided. Only Policy is needed.
+type EngineConfig struct {
+	Policy *policy.Policy
+	Table  *syscalls.Table // of the calls that may trap; nil: this machine's
+
+	// Dir is the command's directory, from which relative patterns of files
+	// count, as the program sees it. Root is the directory of the host that
+	// the program sees as "/"; "" is "/". It serves to find the canonical form
+	// of the rules' patterns, before the run.
+	Dir, Root string
+
+	// Program is the path of the program's own file, as the program sees it.
+	// It may read and execute that file, and stat the directory it is in.
+	Program string
+
+	// User decides the calls for which the policy says trap; without it they
+	// kill. It is asked one call at a time, and its decision stands.
+	User Handler
+
+	// Observe is told of every decision. With it, path calls trap and are
+	// resolved also where the policy would allow any path. It is called on the
+	// thread that decides, at once from several where a supervisor uses several.
+	Observe func(*Trap, Decision)
+
+	// Proc is the directory of a procfs of Belljar's own PID namespace; "" is
+	// "/proc".
+	Proc string
+}
+
+// Engine is the policy engine: the Handler that decides as a policy says. It
+// serves one run, whose calls it counts. Its methods may be called from
+// several threads at once.
+type Engine struct {
+	policy   *policy.Policy
+	table    *syscalls.Table
+	user     Handler
+	userTurn sync.Mutex
+	observe  func(*Trap, Decision)
+
+	judges   bool // paths are decided, or observed
+	rules    rules
+	resolver resolver
+	calls    []callPlan // by number
+}
+
+// callPlan is what the engine does with one system call.
+type callPlan struct {
+	path   *pathCall  // nil: the call has no path
+	counts []*counter // limits on how often
+	asks   bool       // a rule may send it to the user's handler
+}
+
+// counter counts the calls that one count of the policy names.
+type counter struct {
+	made atomic.Uint64
+	rule *policy.Count
+}
+
+// NewEngine prepares the decisions of one run.
+func NewEngine(c EngineConfig) (*Engine, error) {
+	if c.Policy == nil {
+		return nil, errors.New("policy engine: no policy")
+	}
+	table := c.Table
+	if table == nil {
+		table = syscalls.ForGOARCH(runtime.GOARCH)
+	}
+	if table == nil {
+		return nil, fmt.Errorf("policy engine: no system call table for %s", runtime.GOARCH)
+	}
+	e := &Engine{policy: c.Policy, table: table, user: c.User, observe: c.Observe}
+	e.resolver.proc = proc.FS(c.Proc)
+	e.judges = c.Observe != nil || refusesPaths(&c.Policy.Files)
+	if err := e.prepareRules(&c); err != nil {
+		return nil, fmt.Errorf("policy engine: %w", err)
+	}
+	e.plan()
+	return e, nil
+}
+
+// refusesPaths reports whether there is a path that some call may not use.
+func refusesPaths(f *policy.Files) bool {
+	if !f.Decides() {
+		return false
+	}
+	if f.Default.Kind != policy.Allow {
+		return true
+	}
+	for i := range f.Rules {
+		if f.Rules[i].Grant == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *Engine) prepareRules(c *EngineConfig) error {
+	root, errno := sys.OpenFile(sys.AT_FDCWD, cmp.Or(c.Root, "/"), sys.O_PATH|sys.O_DIRECTORY)
+	if errno != 0 {
+		return fmt.Errorf("open root %s: %w", c.Root, errno)
+	}
+	defer sys.CloseFile(root)
+	canon := func(path string) string { return e.resolver.canonicalRule(root, path) }
+	set, err := c.Policy.Files.Compile(c.Dir, canon)
+	if err != nil {
+		return err
+	}
+	e.rules = rules{set: set, pos: c.Policy.Files.Pos}
+	if c.Program != "" {
+		program := c.Program
+		if !strings.HasPrefix(program, "/") {
+			program = join(c.Dir, program)
+		}
+		e.rules.program = canon(program)
+	}
+	return nil
+}
+
+// canonicalRule is the canonical form of a path in a rule, below a root that
+// no tracee has yet. A link that means something else for each process, such
+// as /proc/self, stays as it is spelled.
+func (r *resolver) canonicalRule(root int, path string) string {
+	v := view{r: r, root: root, trusted: true, rule: true}
+	var errno syscall.Errno
+	if v.rootStat, errno = sys.StatFile(root); errno != 0 {
+		return path
+	}
+	o := v.walk(root, &pathRequest{path: path})
+	defer o.close()
+	if !strings.HasPrefix(o.path, "/") {
+		return path
+	}
+	return o.path
+}
+
+// plan finds out, for each call of the table, what there is to decide.
+func (e *Engine) plan() {
+	counters := make([]*counter, len(e.policy.Counts))
+	for i := range counters {
+		counters[i] = &counter{rule: &e.policy.Counts[i]}
+	}
+	for nr, name := range e.table.Calls() {
+		for len(e.calls) <= nr {
+			e.calls = append(e.calls, callPlan{})
+		}
+		p := &e.calls[nr]
+		p.path = pathCallOf(name)
+		p.asks = e.mayAsk(name)
+		for _, c := range counters {
+			if c.rule.Call == name || policy.IsGroup(c.rule.Call) && syscalls.InGroup(c.rule.Call, name) {
+				p.counts = append(p.counts, c)
+			}
+		}
+	}
+}
+
+func pathCallOf(name string) *pathCall {
+	for i := range pathCalls {
+		if pathCalls[i].name == name {
+			return &pathCalls[i]
+		}
+	}
+	return nil
+}
+
+// mayAsk reports whether the policy sends some form of a call to the user's
+// handler.
+func (e *Engine) mayAsk(name string) bool {
+	for i := range e.policy.Rules {
+		r := &e.policy.Rules[i]
+		if !r.Names(name) {
+			continue
+		}
+		if r.Do.Kind == policy.Trap {
+			return true
+		}
+		if len(r.When) == 0 {
+			return false
+		}
+	}
+	return e.policy.Default.Kind == policy.Trap
+}
+
+// TrapCalls returns the calls that must trap for the policy to be enforced: a
+// filter that allows one of them must ask the supervisor instead.
+func (e *Engine) TrapCalls() map[string]bool {
+	traps := make(map[string]bool)
+	for nr, name := range e.table.Calls() {
+		p := &e.calls[nr]
+		if p.asks || len(p.counts) > 0 || p.path != nil && e.judges {
+			traps[name] = true
+		}
+	}
+	return traps
+}

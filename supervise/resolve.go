@@ -1,0 +1,305 @@
+package supervise
+
+import (
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/belljar/belljar/internal/proc"
+	"github.com/belljar/belljar/internal/sys"
+	"github.com/belljar/belljar/policy"
+)
+
+// objectKind says what a path led to.
+type objectKind uint8
+
+const (
+	objNone      objectKind = iota // nothing: see object.errno
+	objFile                        // something that has a path
+	objMissing                     // a free name in a directory that exists
+	objAnonymous                   // a pipe, socket, memfd, ...: it never had a path
+	objDeleted                     // a file that had the path until it was removed
+	objOutside                     // a file that no path of the tracee's root reaches
+)
+
+// object is what the kernel would reach for a path. Whoever gets one closes it.
+type object struct {
+	kind objectKind
+	// path is canonical and in the tracee's view: absolute, without links and
+	// dots, its own process in procfs spelled "self". Where resolution stopped
+	// it is how far that came, plus the components that were left.
+	path  string
+	errno syscall.Errno // objNone: what the kernel answers
+
+	fd     int // O_PATH, the object itself; -1 where there is none
+	parent int // O_PATH, where the last component was looked up; else -1
+	name   string
+	stat   sys.FileStat // of fd
+
+	own  bool          // reached through a descriptor that the tracee holds
+	held policy.Access // what that descriptor lets it do already
+}
+
+func (o *object) close() {
+	for _, fd := range []*int{&o.fd, &o.parent} {
+		if *fd >= 0 {
+			sys.CloseFile(*fd)
+		}
+		*fd = -1
+	}
+}
+
+// failed is the object of a resolution that the kernel would end with errno.
+func failed(path string, errno syscall.Errno) object {
+	return object{path: path, errno: errno, fd: -1, parent: -1}
+}
+
+// thread is the one whose root, working directory and descriptors count.
+type thread struct{ pid, tid int }
+
+// resolver finds objects for the threads of one run. Paths mean what they mean
+// below the root that the run's first thread has: an object seen from another
+// root (chroot, setns) is outside, since a program that chooses its root would
+// choose what the names in rules stand for.
+type resolver struct {
+	proc proc.FS // procfs of Belljar's own PID namespace
+	base atomic.Pointer[sys.FileStat]
+}
+
+// resolve finds the object of p for a thread.
+func (r *resolver) resolve(th thread, p *pathRequest) object {
+	v, errno := r.view(th)
+	if errno != 0 {
+		return failed("", gone(errno))
+	}
+	defer sys.CloseFile(v.root)
+	return v.resolve(p)
+}
+
+// linked is the object behind one of a thread's magic links in Belljar's procfs.
+func (r *resolver) linked(th thread, link string) object {
+	v, errno := r.view(th)
+	if errno != 0 {
+		return failed("", gone(errno))
+	}
+	defer sys.CloseFile(v.root)
+	fd, errno := r.open(th, link)
+	if errno != 0 {
+		return failed("", errno)
+	}
+	v.trusted = false
+	return v.named(object{fd: fd, parent: -1})
+}
+
+// view opens a thread's root, which the caller closes.
+func (r *resolver) view(th thread) (view, syscall.Errno) {
+	v := view{r: r, th: th, trusted: true}
+	var errno syscall.Errno
+	if v.root, errno = r.open(th, "root"); errno != 0 {
+		return v, errno
+	}
+	st, errno := sys.StatFile(v.root)
+	if errno != 0 {
+		sys.CloseFile(v.root)
+		return v, errno
+	}
+	v.rootStat = st
+	base := r.base.Load()
+	if base == nil {
+		r.base.CompareAndSwap(nil, &st)
+		base = r.base.Load()
+	}
+	v.foreign = !sameFile(*base, st)
+	return v, 0
+}
+
+// open opens one of a thread's magic links in Belljar's procfs: "root", "cwd"
+// or "fd/N".
+func (r *resolver) open(th thread, link string) (int, syscall.Errno) {
+	return sys.OpenFile(sys.AT_FDCWD, r.proc.Path(th.tid, link), sys.O_PATH)
+}
+
+// gone turns the error of a missing /proc/TID into that of a missing thread.
+func gone(errno syscall.Errno) syscall.Errno {
+	if errno == syscall.ENOENT {
+		return syscall.ESRCH
+	}
+	return errno
+}
+
+func sameFile(a, b sys.FileStat) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
+
+// view is a thread's file system during one resolution.
+type view struct {
+	r        *resolver
+	th       thread
+	root     int
+	rootStat sys.FileStat
+	rootPath string // the kernel's name of root, once asked for
+	trusted  bool   // everything so far was reached from root, without magic links
+	foreign  bool   // root is not the run's root
+	rule     bool   // a rule's path is resolved, not a tracee's
+
+	procDev uint64 // the procfs for which own is known; 0: none
+	own     numbers
+}
+
+const noLinks = sys.RESOLVE_NO_SYMLINKS | sys.RESOLVE_NO_MAGICLINKS
+
+func (v *view) resolve(p *pathRequest) object {
+	if p.self {
+		return v.descriptor(p.dir)
+	}
+	if p.path == "" {
+		return failed("", syscall.ENOENT)
+	}
+	scoped := p.resolve&(sys.RESOLVE_IN_ROOT|sys.RESOLVE_BENEATH) != 0
+	start := v.root
+	if p.path[0] != '/' || scoped {
+		fd, errno := v.start(p.dir)
+		if errno != 0 {
+			return failed("", errno)
+		}
+		defer sys.CloseFile(fd)
+		start, v.trusted = fd, false
+	}
+	if !scoped && !v.foreign && isClean(p.path) {
+		if o, done := v.direct(start, p); done {
+			return o
+		}
+	}
+	return v.walk(start, p)
+}
+
+// start opens the directory that relative paths count from.
+func (v *view) start(dir int32) (int, syscall.Errno) {
+	if dir == atFDCWD {
+		fd, errno := v.r.open(v.th, "cwd")
+		return fd, gone(errno)
+	}
+	fd, errno := v.openFD(dir)
+	if errno != 0 {
+		return -1, errno
+	}
+	if st, errno := sys.StatFile(fd); errno != 0 || !isDir(st) {
+		sys.CloseFile(fd)
+		return -1, syscall.ENOTDIR
+	}
+	return fd, 0
+}
+
+func (v *view) openFD(dir int32) (int, syscall.Errno) {
+	if dir < 0 {
+		return -1, syscall.EBADF
+	}
+	fd, errno := v.r.open(v.th, "fd/"+strconv.Itoa(int(dir)))
+	if errno == syscall.ENOENT {
+		errno = syscall.EBADF
+	}
+	return fd, errno
+}
+
+// descriptor is the object behind a descriptor of the tracee.
+func (v *view) descriptor(dir int32) object {
+	if dir == atFDCWD {
+		return v.r.linked(v.th, "cwd")
+	}
+	fd, errno := v.openFD(dir)
+	if errno != 0 {
+		return failed("", errno)
+	}
+	v.trusted = false
+	o := v.named(object{fd: fd, parent: -1, own: true})
+	o.held = heldBy(sys.AT_FDCWD, v.r.proc.Path(v.th.tid, "fdinfo/"+strconv.Itoa(int(dir))), &o)
+	return o
+}
+
+// direct resolves a clean path with one openat2 that accepts no link. Where
+// there is one, it leaves the path to walk: done is false.
+func (v *view) direct(start int, p *pathRequest) (o object, done bool) {
+	resolve := p.resolve&sys.RESOLVE_NO_XDEV | noLinks
+	rel := strings.TrimPrefix(p.path, "/")
+	o = object{fd: -1, parent: -1}
+	var errno syscall.Errno
+	if p.last == entry || p.create {
+		dir, base := splitLast(rel)
+		o.parent, errno = sys.OpenFile2(start, dir, sys.O_PATH|sys.O_DIRECTORY, resolve)
+		if errno == 0 {
+			o.name = base
+			o.fd, errno = sys.OpenFile2(o.parent, base, sys.O_PATH|sys.O_NOFOLLOW, resolve)
+		}
+		if errno == syscall.ENOENT && o.parent >= 0 {
+			o.kind, o.fd, errno = objMissing, -1, 0
+		}
+	} else {
+		o.fd, errno = sys.OpenFile2(start, rel, sys.O_PATH|sys.O_NOFOLLOW, resolve)
+	}
+	if errno == 0 && o.fd >= 0 {
+		o.stat, errno = sys.StatFile(o.fd)
+	}
+	if errno != 0 {
+		o.close()
+		// Without a link on the way the path is its own canonical form.
+		if errno == syscall.ELOOP || hasNumber(p.path) {
+			return o, false
+		}
+		return failed(v.absolute(start, p.path), errno), true
+	}
+	if p.last == follow && o.fd >= 0 && isLink(o.stat) {
+		o.close()
+		return o, false
+	}
+	if p.path[0] != '/' {
+		return v.named(o), true
+	}
+	if o.kind == objNone {
+		o.kind = objFile
+	}
+	o.path = v.selfName(p.path, &o)
+	return o, true
+}
+
+// absolute is the canonical form of a clean path.
+func (v *view) absolute(start int, path string) string {
+	if path[0] == '/' {
+		return path
+	}
+	dir, kind, _ := v.canonical(start)
+	if kind == objNone {
+		return ""
+	}
+	return join(dir, path)
+}
+
+// isClean reports whether a path has no empty component, no dot components
+// and no slash at its end.
+func isClean(path string) bool {
+	rest := strings.TrimPrefix(path, "/")
+	for more := true; more; {
+		var c string
+		c, rest, more = strings.Cut(rest, "/")
+		if c == "" || c == "." || c == ".." {
+			return false
+		}
+	}
+	return true
+}
+
+func splitLast(rel string) (dir, base string) {
+	if i := strings.LastIndexByte(rel, '/'); i >= 0 {
+		return rel[:i], rel[i+1:]
+	}
+	return ".", rel
+}
+
+func join(dir, name string) string {
+	if dir == "/" {
+		return "/" + name
+	}
+	return dir + "/" + name
+}
+
+func fileType(st sys.FileStat) uint32 { return st.Mode & syscall.S_IFMT }
+func isDir(st sys.FileStat) bool      { return fileType(st) == syscall.S_IFDIR }
+func isLink(st sys.FileStat) bool     { return fileType(st) == syscall.S_IFLNK }
