@@ -94,7 +94,7 @@ func observe() traces {
 	for _, line := range strings.Split(string(info), "\n") {
 		t.mounts = append(t.mounts, line)
 	}
-	for _, pattern := range []string{filepath.Join(os.TempDir(), "belljar*"), "/dev/shm/*"} {
+	for _, pattern := range []string{filepath.Join(os.TempDir(), "belljar*"), "/var/tmp/belljar*", "/dev/shm/*"} {
 		found, _ := filepath.Glob(pattern)
 		t.temporary = append(t.temporary, found...)
 	}

@@ -53,9 +53,12 @@ func cacheDir() (string, error) {
 
 // Dir returns a directory that uid 65534 can enter and write to, which
 // t.TempDir is not. It is removed at the end of the test.
-func Dir(t testing.TB) string {
+func Dir(t testing.TB) string { t.Helper(); return DirIn(t, "") }
+
+// DirIn is Dir below a directory other than the one for temporary files.
+func DirIn(t testing.TB, parent string) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "belljar-test-")
+	dir, err := os.MkdirTemp(parent, "belljar-test-")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,15 +41,16 @@ func Program(t testing.TB, name, variant string) []string {
 	return l.command(t, out)
 }
 
-// Files returns the path below which the files of a program are, which a
-// private root must show.
+// Files returns the file or directory that a program was compiled to, which
+// for an interpreter's script is not the program that is executed.
 func Files(t testing.TB, name, variant string) string {
 	t.Helper()
 	dir, err := cacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Join(dir, filepath.FromSlash(name)+"."+variant)
+	lang, _, _ := strings.Cut(name, "/")
+	return languages[lang].output(dir, name, variant)
 }
 
 // Tool returns the path of an installed program, or skips the test. The
@@ -76,6 +77,15 @@ type language struct {
 	tools   []string // without which the test is skipped
 	compile func(src, out, variant string) *exec.Cmd
 	command func(t testing.TB, out string) []string // nil: the output itself
+}
+
+// output is where a program is compiled, or copied, to.
+func (l language) output(dir, name, variant string) string {
+	out := filepath.Join(dir, filepath.FromSlash(name)+"."+variant)
+	if l.compile == nil {
+		out += l.ext
+	}
+	return out
 }
 
 // flags of gcc and g++ for each variant.
@@ -128,10 +138,7 @@ func build(l language, name, variant string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out := filepath.Join(dir, filepath.FromSlash(name)+"."+variant)
-	if l.compile == nil {
-		out += l.ext
-	}
+	out := l.output(dir, name, variant)
 	err, done := built[out]
 	if !done && !fileExists(out) {
 		err = compile(l, dir, name, out, variant)
