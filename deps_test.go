@@ -43,7 +43,7 @@ var deps = map[string]row{
 
 	// Supervisors: they share package supervise and never meet.
 	"supervise":        {ours: []string{"internal/proc", "internal/sys", "policy", "syscalls"}},
-	"supervise/ptrace": {ours: []string{"internal/launch", "internal/proc", "internal/sys", "supervise", "syscalls"}},
+	"supervise/ptrace": {ours: []string{"internal/launch", "internal/proc", "internal/sys", "policy", "supervise", "syscalls"}},
 
 	"unshare": {ours: []string{"internal/launch", "internal/proc", "internal/sys"}},
 
@@ -118,6 +118,7 @@ func (r row) refuses(imp string) string {
 		}
 	case imp == "unsafe" && !r.unsafe:
 		return "only internal/sys is unsafe"
+	case imp == "net/netip": // addresses as values; it asks no network
 	case r.pure && slices.ContainsFunc(impure, func(p string) bool { return below(imp, p) }):
 		return "the package is pure"
 	}
