@@ -45,7 +45,7 @@ var deps = map[string]row{
 	"supervise":        {ours: []string{"internal/proc", "internal/sys", "policy", "syscalls"}},
 	"supervise/ptrace": {ours: []string{"internal/launch", "internal/proc", "internal/sys", "policy", "supervise", "syscalls"}},
 
-	"unshare": {ours: []string{"internal/launch", "internal/proc", "internal/sys"}},
+	"unshare": {ours: []string{"internal/launch", "internal/proc", "internal/sys", "policy"}},
 
 	// The root package puts all of it together.
 	"": {ours: []string{"internal/kernel", "internal/launch", "internal/proc", "internal/sys", "policy", "seccomp",
