@@ -12,8 +12,8 @@ import (
 // reaps the helper. The program may still be waiting at a gate. On an error
 // nothing is left to kill or reap.
 func (s *Sandbox) Ready(l *launch.Launch) error {
-	err := l.Wait(s.Helper)
-	if _, werr := sys.WaitPID(s.Helper.PID(), nil); werr != nil && err == nil {
+	err := l.Wait(s.Process)
+	if _, werr := sys.WaitPID(s.Process.PID(), nil); werr != nil && err == nil {
 		err = fmt.Errorf("wait for the helper: %w", werr)
 	}
 	// If init fails the helper does too, but init knows why.
@@ -26,12 +26,23 @@ func (s *Sandbox) Ready(l *launch.Launch) error {
 	if err == nil {
 		return nil
 	}
-	if pid := s.Program.PID(); pid != 0 {
-		l.Wait(s.Program)
-		sys.WaitPID(pid, nil)
-	}
+	s.reapProgram(l)
 	if pid := s.Init.PID(); pid != 0 {
 		sys.WaitPID(pid, nil)
+	}
+	return err
+}
+
+// reapProgram waits for the program's process, if there is one, without a
+// look at its status.
+func (s *Sandbox) reapProgram(l *launch.Launch) error {
+	pid := s.Program.PID()
+	if pid == 0 {
+		return nil
+	}
+	err := l.Wait(s.Program)
+	if _, werr := sys.WaitPID(pid, nil); err == nil {
+		err = werr
 	}
 	return err
 }

@@ -33,9 +33,9 @@ type Spec struct {
 
 // Sandbox is the processes that a Spec adds to a launch.
 type Sandbox struct {
-	// Helper is the launch's first process. It makes the namespaces, starts
+	// Process is the launch's first, the helper. It makes the namespaces, starts
 	// the two others as children of the thread that started it, and exits.
-	Helper *launch.Process
+	Process *launch.Process
 	// Init is PID 1 of the sandbox. It lives until it is killed; then the
 	// kernel kills everything in the sandbox.
 	Init    *launch.Process
@@ -83,7 +83,7 @@ func (s *Spec) Sandbox(program *launch.Process, parent *launch.Lifeline) (*Sandb
 		launch.Step{Name: "await init", Join: init},
 		launch.Step{Name: "clone", Fork: program, Flags: syscall.CLONE_PARENT},
 		launch.Step{Name: "exit", Exit: true})
-	return &Sandbox{Helper: helper, Init: init, Program: program}, nil
+	return &Sandbox{Process: helper, Init: init, Program: program}, nil
 }
 
 // namespaceTable has the namespaces that every sandbox gets.

@@ -68,7 +68,7 @@ func start(t testing.TB, s Spec, w *os.File, read func() string, args ...string)
 	if err != nil {
 		return o, err
 	}
-	l, err := launch.Prepare(box.Helper)
+	l, err := launch.Prepare(box.Process)
 	if err != nil {
 		t.Fatal(err)
 	}

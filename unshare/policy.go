@@ -1,0 +1,193 @@
+package unshare
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/belljar/belljar/policy"
+)
+
+// maxMatches bounds the mounts that one pattern of a policy may become.
+const maxMatches = 256
+
+// ForPolicy returns the root with what the policy's file rules grant, as far
+// as it exists on the host and is not shown yet: a grant to read or execute is
+// bound read-only, one to write is bound writable. What the rules refuse by a
+// path without "**" before its end, and what the root would show, is masked.
+// That is less exact than a supervisor: a pattern shows what matches now, and
+// one that begins with "**" shows nothing. Relative patterns count from dir.
+func (r Root) ForPolicy(p *policy.Policy, dir string) Root {
+	if r.Dir == "" {
+		for _, rule := range p.Files.Rules {
+			if rule.Grant&(policy.Read|policy.Write|policy.Exec) == 0 {
+				continue
+			}
+			names, literal := r.matches(rule.Pattern, dir)
+			for _, name := range names {
+				r = r.grant(name, literal, rule.Grant&policy.Write != 0)
+			}
+		}
+	}
+	for _, rule := range p.Files.Rules {
+		if rule.Grant != 0 || grantsBelow(p.Files.Rules, rule.Pattern) {
+			continue
+		}
+		names, _ := r.matches(rule.Pattern, dir)
+		for _, name := range names {
+			r = r.refuse(name)
+		}
+	}
+	return r
+}
+
+// WithProgram returns the root with the program's own file, read-only at its
+// path, unless it is shown already. In a root directory the path is meant
+// inside it, so there is nothing to add.
+func (r Root) WithProgram(name string) Root {
+	if name = r.follow(name); r.Dir != "" || r.shows(name) {
+		return r
+	}
+	return r.With(Mount{Kind: Bind, Target: name, Source: name})
+}
+
+// WithDir returns the root with a directory of the host to work in, read-only
+// at its path, unless it is shown already or the host has no such directory.
+func (r Root) WithDir(name string) Root {
+	if st, err := os.Stat(name); err != nil || !st.IsDir() || path.Clean(name) == "/" {
+		return r
+	}
+	return r.WithProgram(name)
+}
+
+// shows says whether the root has something of its own at name. A directory
+// that only holds mounts does not count, nor what a tmpfs does not have.
+func (r Root) shows(name string) bool {
+	m, rest, ok := r.covering(r.resolve(name))
+	if !ok {
+		return path.Clean(name) == "/"
+	}
+	return rest == "" || m.Kind != Tmpfs && m.Kind != Dir
+}
+
+func (r Root) grant(name string, literal, write bool) Root {
+	name = r.follow(name)
+	m, rest, ok := r.covering(r.resolve(name))
+	switch {
+	case name == "/":
+		return r
+	case ok && (m.Kind == Proc || m.Kind == Dev || m.Kind == Mask):
+		return r
+	case ok && m.Kind == Tmpfs && (rest == "" || !literal):
+		// The sandbox has its own; the host's files that happen to match
+		// are not meant.
+		return r
+	case ok && m.Kind == File && !write:
+		return r
+	case ok && m.Kind == Bind && m.Writable == write:
+		return r
+	}
+	return r.With(Mount{Kind: Bind, Target: r.resolve(name), Source: name, Writable: write})
+}
+
+func (r Root) refuse(name string) Root {
+	name = r.resolve(name)
+	m, _, ok := r.covering(name)
+	if name == "/" || r.Dir == "" && !ok || m.Kind == Proc || m.Kind == Dev || m.Kind == Tmpfs {
+		return r
+	}
+	return r.With(Mount{Kind: Mask, Target: name})
+}
+
+// grantsBelow says whether a rule grants something inside what pattern
+// refuses: a mask would hide that, too.
+func grantsBelow(rules []policy.FileRule, pattern string) bool {
+	dir, ok := strings.CutSuffix(pattern, "/**")
+	for _, r := range rules {
+		if ok && r.Grant&^policy.Stat != 0 && r.Pattern != pattern && strings.HasPrefix(r.Pattern, dir+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// follow replaces symlinks in name that the root shows as symlinks: their
+// targets must be shown, too, to be reached.
+func (r Root) follow(name string) string {
+	name = path.Clean("/" + name)
+	for range 40 { // as the kernel, path_resolution(7)
+		next, ok := r.followFirst(name)
+		if !ok {
+			break
+		}
+		name = next
+	}
+	return name
+}
+
+func (r Root) followFirst(name string) (string, bool) {
+	for i := 1; i <= len(name); i++ {
+		if i < len(name) && name[i] != '/' {
+			continue
+		}
+		prefix := name[:i]
+		if m, rest, ok := r.covering(prefix); !ok || m.Kind != Bind || rest == "" || m.Source != m.Target {
+			continue
+		}
+		if to, err := os.Readlink(prefix); err == nil {
+			if !path.IsAbs(to) {
+				to = path.Join(path.Dir(prefix), to)
+			}
+			return path.Join(to, name[i:]), true
+		}
+	}
+	return name, false
+}
+
+// matches returns the paths of the host that the pattern names up to its first
+// "**", and whether it is literal up to there.
+func (r Root) matches(pattern, dir string) (names []string, literal bool) {
+	if !path.IsAbs(pattern) {
+		pattern = path.Join(dir, pattern)
+	}
+	names, literal = []string{"/"}, true
+	for part := range strings.SplitSeq(strings.Trim(path.Clean(pattern), "/"), "/") {
+		if strings.Contains(part, "**") {
+			if part != "**" {
+				return nil, false // such as "**.so": only a supervisor can tell
+			}
+			break
+		}
+		if strings.Contains(part, "*") {
+			literal = false
+		}
+		names = children(names, part, r.Dir)
+	}
+	return names, literal
+}
+
+// children returns what part matches in each directory, of what exists below
+// root.
+func children(dirs []string, part, root string) (found []string) {
+	for _, dir := range dirs {
+		if !strings.Contains(part, "*") {
+			name := path.Join(dir, part)
+			if _, err := os.Lstat(filepath.Join(root, name)); err == nil {
+				found = append(found, name)
+			}
+			continue
+		}
+		entries, err := os.ReadDir(filepath.Join("/", root, dir))
+		if err != nil {
+			continue // it cannot be shown to somebody who may not look
+		}
+		glob := strings.NewReplacer("?", `\?`, "[", `\[`, `\`, `\\`).Replace(part)
+		for _, e := range entries {
+			if ok, _ := path.Match(glob, e.Name()); ok && len(found) < maxMatches {
+				found = append(found, path.Join(dir, e.Name()))
+			}
+		}
+	}
+	return found
+}
