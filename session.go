@@ -111,12 +111,6 @@ func (s *session) close() {
 	if s.token != nil {
 		s.token.Close()
 	}
-	if s.sandbox != nil {
-		s.sandbox.Close()
-	}
-	if s.engine != nil {
-		s.engine.Close()
-	}
 }
 
 // end ends the run because of a limit, or of the caller if limit is "". The
@@ -154,8 +148,7 @@ func (s *session) run(ctx context.Context) (*ptrace.Outcome, error) {
 	go s.watch(done)
 
 	outcome, err := s.tracer.Run()
-	s.reapInit()
-	if err != nil {
+	if err = errors.Join(err, s.endSandbox()); err != nil {
 		return nil, &SetupError{Step: "trace", Err: err}
 	}
 	if err := s.launch.Wait(s.program); err != nil {
@@ -170,10 +163,7 @@ func (s *session) start() error {
 		return setupError(err)
 	}
 	if s.sandbox != nil {
-		err := s.launch.Wait(s.sandbox.Process)
-		sys.WaitPID(s.sandbox.Process.PID(), nil)
-		if err != nil {
-			s.abandon()
+		if err := s.sandbox.Ready(s.launch); err != nil {
 			return setupError(err)
 		}
 	}
@@ -199,7 +189,7 @@ func (s *session) tracerConfig() ptrace.Config {
 		Table: s.table, Policy: s.policy, MaxTasks: s.opts.Limits.Processes,
 		OutputLimited: s.opts.Limits.Output > 0,
 		Started:       s.markStart,
-		RootEnded:     s.killInit,
+		RootEnded:     s.killSandbox,
 	}
 	if s.engine != nil {
 		cfg.Handler = s.engine
@@ -213,17 +203,13 @@ func (s *session) markStart() {
 	s.started = time.Now()
 }
 
-// abandon ends the processes of a launch that failed and returns the error of
-// the program's own steps, if it had one.
+// abandon ends the processes of a launch that could not be traced and returns
+// the error of the program's own steps, if it had one.
 func (s *session) abandon() error {
 	s.gate.Set(sys.Aborted)
-	s.killInit()
 	err := s.launch.Wait(s.program)
-	if pid := s.program.PID(); pid != 0 {
-		syscall.Kill(pid, syscall.SIGKILL)
-		sys.WaitPID(pid, nil)
-	}
-	s.reapInit()
+	sys.WaitPID(s.program.PID(), nil)
+	s.endSandbox()
 	var step *launch.StepError
 	if errors.As(err, &step) && step.Errno != syscall.ECANCELED {
 		return err
@@ -231,21 +217,20 @@ func (s *session) abandon() error {
 	return nil
 }
 
-// killInit ends PID 1 of the program's namespace and with it everything in it.
-func (s *session) killInit() {
-	if s.sandbox != nil && s.sandbox.Init.PID() != 0 {
-		syscall.Kill(s.sandbox.Init.PID(), syscall.SIGKILL)
+// killSandbox ends everything in the program's PID namespace.
+func (s *session) killSandbox() {
+	if s.sandbox != nil {
+		s.sandbox.Kill()
 	}
 }
 
-// reapInit waits for PID 1, which ends after everything else in its namespace.
-func (s *session) reapInit() {
-	if s.sandbox == nil || s.sandbox.Init.PID() == 0 {
-		return
+// endSandbox waits until the namespaces are gone. All tracees have been reaped.
+func (s *session) endSandbox() error {
+	if s.sandbox == nil {
+		return nil
 	}
-	s.killInit()
-	s.launch.Wait(s.sandbox.Init)
-	sys.WaitPID(s.sandbox.Init.PID(), nil)
+	_, err := s.sandbox.End()
+	return err
 }
 
 // setupError names the step that failed, with a hint where there is one.
