@@ -90,7 +90,7 @@ var runFlagTable = []flagGroup{
 		{"env", "K=V", "set a variable; nothing is inherited, and only PATH, LANG and HOME have defaults", setEnv, nil},
 	}},
 	{"Report", []runFlag{
-		{"result", "FILE|-", "write the result as one line of JSON; - is standard output, after the program's own", into(func(f *runFlags) *string { return &f.result }), nil},
+		{"result", "FILE|-", "write the result as one line of JSON; - is standard output, after the program's own, on a line of its own", into(func(f *runFlags) *string { return &f.result }), nil},
 		{"meta", "FILE", "write the result as key:value lines, as isolate does", into(func(f *runFlags) *string { return &f.meta }), nil},
 		{"events", "FILE", "write each decision of the supervisor as a line of JSON", into(func(f *runFlags) *string { return &f.events }), nil},
 		{"explain", "", "print the launch and what would enforce the policy; run nothing", func(f *runFlags, _ string) error { f.explain = true; return nil }, nil},
