@@ -62,8 +62,8 @@ func start(t *testing.T, change func(*launch.Program), path string, args ...stri
 			break
 		}
 	}
-	var st syscall.WaitStatus
-	if _, err := syscall.Wait4(p.PID(), &st, 0, nil); err != nil {
+	st, err := sys.WaitPID(p.PID(), nil)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return string(buf[:n]), st, failure

@@ -1,0 +1,174 @@
+package sys
+
+import (
+	"structs"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Events of a ptrace stop, as wait status >> 16.
+const (
+	EventFork    = unix.PTRACE_EVENT_FORK
+	EventVfork   = unix.PTRACE_EVENT_VFORK
+	EventClone   = unix.PTRACE_EVENT_CLONE
+	EventExec    = unix.PTRACE_EVENT_EXEC
+	EventExit    = unix.PTRACE_EVENT_EXIT
+	EventSeccomp = unix.PTRACE_EVENT_SECCOMP
+	EventStop    = unix.PTRACE_EVENT_STOP
+)
+
+// TraceOptions follows every descendant and kills all of them when the tracer
+// dies.
+const TraceOptions = unix.PTRACE_O_EXITKILL | unix.PTRACE_O_TRACESECCOMP | unix.PTRACE_O_TRACEFORK |
+	unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_TRACEEXIT
+
+// SyscallInfo is struct ptrace_syscall_info at a seccomp stop (Linux 5.3).
+type SyscallInfo struct {
+	_       structs.HostLayout
+	Op      uint8
+	_       [3]uint8
+	Arch    uint32
+	IP, SP  uint64
+	Nr      uint64
+	Args    [6]uint64
+	RetData uint32
+	_       uint32
+}
+
+func ptrace(request, pid int, addr, data uintptr) error {
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_PTRACE, uintptr(request), uintptr(pid), addr, data, 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// Seize attaches to pid without stopping it, with all options in one step.
+func Seize(pid int, options uintptr) error { return ptrace(unix.PTRACE_SEIZE, pid, 0, options) }
+
+// Cont lets a stopped tracee run and delivers sig unless it is 0.
+func Cont(pid int, sig syscall.Signal) error {
+	return ptrace(unix.PTRACE_CONT, pid, 0, uintptr(sig))
+}
+
+// Listen leaves a tracee in its group-stop, so that SIGCONT can end it.
+func Listen(pid int) error { return ptrace(unix.PTRACE_LISTEN, pid, 0, 0) }
+
+// EventMessage returns the number that belongs to the tracee's event.
+func EventMessage(pid int) (uint64, error) {
+	var msg uint64
+	err := ptrace(unix.PTRACE_GETEVENTMSG, pid, 0, uintptr(unsafe.Pointer(&msg)))
+	return msg, err
+}
+
+// ReadSyscallInfo reads the call at which pid is stopped.
+func ReadSyscallInfo(pid int, info *SyscallInfo) error {
+	return ptrace(unix.PTRACE_GET_SYSCALL_INFO, pid, unsafe.Sizeof(*info), uintptr(unsafe.Pointer(info)))
+}
+
+// SignalInfo is the head of siginfo_t.
+type SignalInfo struct {
+	Signo, Errno, Code int32
+	rest               [116]byte
+}
+
+// ReadSignalInfo reads the signal at whose delivery pid is stopped.
+func ReadSignalInfo(pid int, info *SignalInfo) error {
+	return ptrace(unix.PTRACE_GETSIGINFO, pid, 0, uintptr(unsafe.Pointer(info)))
+}
+
+// SiSyscall is the code of a SIGSYS that a seccomp filter sent.
+const SiSyscall = 1
+
+// WaitTracee waits for a stop or the end of any tracee of the calling thread
+// and of no other process: __WCLONE hides children with exit signal SIGCHLD
+// that are not traced, such as those that os/exec started from this thread.
+func WaitTracee(status *syscall.WaitStatus, usage *syscall.Rusage) (int, error) {
+	for {
+		pid, err := syscall.Wait4(-1, status, unix.WCLONE|unix.WNOTHREAD, usage)
+		if err != syscall.EINTR {
+			return pid, err
+		}
+	}
+}
+
+// WaitPID waits for the end of a child, whatever its exit signal.
+func WaitPID(pid int, usage *syscall.Rusage) (syscall.WaitStatus, error) {
+	var status syscall.WaitStatus
+	for {
+		_, err := syscall.Wait4(pid, &status, unix.WALL, usage)
+		if err != syscall.EINTR {
+			return status, err
+		}
+	}
+}
+
+// ReadMemory reads another process's memory at addr, as far as it is readable.
+// No bytes at all is EFAULT.
+func ReadMemory(pid int, addr uint64, buf []byte) (int, error) {
+	return moveMemory(unix.SYS_PROCESS_VM_READV, pid, addr, buf)
+}
+
+// WriteMemory is the counterpart of ReadMemory.
+func WriteMemory(pid int, addr uint64, data []byte) (int, error) {
+	return moveMemory(unix.SYS_PROCESS_VM_WRITEV, pid, addr, data)
+}
+
+func moveMemory(nr uintptr, pid int, addr uint64, b []byte) (int, error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	local := syscall.Iovec{Base: unsafe.SliceData(b), Len: uint64(len(b))}
+	// process_vm_readv transfers whole iovec elements: split at page borders,
+	// so that the bytes before an unmapped page still arrive.
+	const page = 4096
+	var remote [3]struct{ base, len uint64 }
+	n := 0
+	for left := uint64(len(b)); left > 0; n++ {
+		size := min(left, page-addr%page)
+		if n == len(remote)-1 {
+			size = left
+		}
+		remote[n].base, remote[n].len = addr, size
+		addr, left = addr+size, left-size
+	}
+	r, _, errno := syscall.RawSyscall6(nr, uintptr(pid), uintptr(unsafe.Pointer(&local)), 1,
+		uintptr(unsafe.Pointer(&remote)), uintptr(n), 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(r), nil
+}
+
+// ProcessCPU returns the user and system time of pid's threads, dead ones
+// included, but not its children's.
+func ProcessCPU(pid int) (time.Duration, error) {
+	const schedClock = 2 // CPUCLOCK_SCHED of the thread group, see clock_getcpuclockid(3)
+	var ts syscall.Timespec
+	_, _, errno := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, uintptr(^pid)<<3|schedClock, uintptr(unsafe.Pointer(&ts)), 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return time.Duration(ts.Nano()), nil
+}
+
+// PidfdOpen returns a descriptor of the process pid.
+func PidfdOpen(pid int) (int, error) { return unix.PidfdOpen(pid, 0) }
+
+// PidfdKill sends SIGKILL to the process behind a pidfd.
+func PidfdKill(fd int) error { return unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) }
+
+// IsThread reports whether tid is a thread of process pid.
+func IsThread(pid, tid int) bool { return unix.Tgkill(pid, tid, 0) == nil }
+
+// Dumpable returns this process's PR_GET_DUMPABLE.
+func Dumpable() int {
+	n, _ := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	return n
+}
+
+// SetDumpable sets it.
+func SetDumpable(n int) error { return unix.Prctl(unix.PR_SET_DUMPABLE, uintptr(n), 0, 0, 0) }
