@@ -90,7 +90,7 @@ func TestReadRequest(t *testing.T) {
 		{what: "O_NOFOLLOW", trap: trapOf("open", "p", syscall.O_NOFOLLOW), want: req(at(atFDCWD, "p", read, nofollow))},
 		{what: "O_PATH drops O_CREAT", trap: trapOf("openat", 3, "p", oPath|syscall.O_CREAT|syscall.O_RDWR),
 			want: req(at(3, "p", stat, follow))},
-		{what: "O_TMPFILE", trap: trapOf("openat", 3, "p", oTmpfile_|syscall.O_DIRECTORY|syscall.O_RDWR), want: req(unnamed)},
+		{what: "O_TMPFILE", trap: trapOf("openat", 3, "p", oTmpfileBit|syscall.O_DIRECTORY|syscall.O_RDWR), want: req(unnamed)},
 		{what: "openat2", trap: trapOf("openat2", 3, "p", how(0, sys.RESOLVE_BENEATH, ""), openHowSize), want: req(beneath)},
 		{what: "openat2 zero tail", trap: trapOf("openat2", 3, "p", how(0, sys.RESOLVE_BENEATH, "\x00\x00"), openHowSize+2),
 			want: req(beneath)},

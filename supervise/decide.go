@@ -47,9 +47,9 @@ func (r *rules) decideFailed(o *object, p *pathRequest) Decision {
 }
 
 // access decides by a canonical path.
-func (r *rules) access(path string, want policy.Access) Decision {
-	action, rule := r.set.Decide(path, want)
-	if action.Kind != policy.Allow && want&^r.programGrant(path) == 0 && (rule == nil || rule.Pattern != path) {
+func (r *rules) access(p string, want policy.Access) Decision {
+	action, rule := r.set.Decide(p, want)
+	if action.Kind != policy.Allow && want&^r.programGrant(p) == 0 && (rule == nil || rule.Pattern != p) {
 		return Decision{Kind: Allow}
 	}
 	pos := r.pos

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"syscall"
 
-	"github.com/belljar/belljar/internal/proc"
 	"github.com/belljar/belljar/internal/sys"
 	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/syscalls"
@@ -39,10 +38,6 @@ type EngineConfig struct {
 	// resolved also where the policy would allow any path. It is called on the
 	// thread that decides, at once from several where a supervisor uses several.
 	Observe func(*Trap, Decision)
-
-	// Proc is the directory of a procfs of Belljar's own PID namespace; "" is
-	// "/proc".
-	Proc string
 }
 
 // Engine is the policy engine: the Handler that decides as a policy says. It
@@ -87,7 +82,6 @@ func NewEngine(c EngineConfig) (*Engine, error) {
 		return nil, fmt.Errorf("policy engine: no system call table for %s", runtime.GOARCH)
 	}
 	e := &Engine{policy: c.Policy, table: table, user: c.User, observe: c.Observe}
-	e.resolver.proc = proc.FS(c.Proc)
 	e.judges = c.Observe != nil || refusesPaths(&c.Policy.Files)
 	if err := e.prepareRules(&c); err != nil {
 		return nil, fmt.Errorf("policy engine: %w", err)

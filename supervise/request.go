@@ -83,12 +83,12 @@ func turned(l last) last {
 
 // Flags of open(2) that are the same on every architecture Belljar knows.
 const (
-	oAccmode  = 0o3
-	oCreat    = 0o100
-	oExcl     = 0o200
-	oTrunc    = 0o1000
-	oPath     = 0o10000000
-	oTmpfile_ = 0o20000000 // O_TMPFILE without O_DIRECTORY, which it includes
+	oAccmode    = 0o3
+	oCreat      = 0o100
+	oExcl       = 0o200
+	oTrunc      = 0o1000
+	oPath       = 0o10000000
+	oTmpfileBit = 0o20000000 // O_TMPFILE without O_DIRECTORY, which it includes
 )
 
 // oNofollow is O_NOFOLLOW, the one flag used here that differs.
@@ -129,8 +129,8 @@ func readOpen(t *Trap, kind openKind, arg *pathArg, p *pathRequest) syscall.Errn
 		flags &= oPath | t.oNofollow()
 	}
 	p.want = openAccess(flags)
-	p.create = flags&oCreat != 0 && flags&oTmpfile_ == 0
-	p.unnamed = flags&oTmpfile_ != 0
+	p.create = flags&oCreat != 0 && flags&oTmpfileBit == 0
+	p.unnamed = flags&oTmpfileBit != 0
 	if flags&t.oNofollow() != 0 || flags&(oCreat|oExcl) == oCreat|oExcl {
 		p.last = nofollow
 	}
@@ -143,7 +143,7 @@ func openAccess(flags uint64) policy.Access {
 	switch {
 	case flags&oPath != 0:
 		return stat
-	case flags&(oAccmode|oCreat|oTrunc|oTmpfile_) != 0:
+	case flags&(oAccmode|oCreat|oTrunc|oTmpfileBit) != 0:
 		return write
 	}
 	return read

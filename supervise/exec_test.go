@@ -1,0 +1,136 @@
+package supervise
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/belljar/belljar/policy"
+)
+
+func TestScriptInterpreter(t *testing.T) {
+	for head, want := range map[string]string{
+		"#!/bin/sh\n":                          "/bin/sh",
+		"#! \t/bin/sh -e\nrest":                "/bin/sh",
+		"#!/bin/sh":                            "/bin/sh",
+		"#!/bin/sh\x00x\n":                     "/bin/sh",
+		"#!\n":                                 "",
+		"#!":                                   "",
+		"#!" + strings.Repeat("x", 254):        "",
+		"#!/x " + strings.Repeat("y", 251):     "/x",
+		"#!" + strings.Repeat("x", 253) + "\n": strings.Repeat("x", 253),
+	} {
+		if got := scriptInterpreter([]byte(head)); got != want {
+			t.Errorf("%q: %q, want %q", head, got, want)
+		}
+	}
+}
+
+func FuzzInterpreter(f *testing.F) {
+	for _, name := range []string{"/proc/self/exe", "/bin/sh"} {
+		if b, err := os.ReadFile(name); err == nil {
+			f.Add(b[:min(len(b), 4096)])
+		}
+	}
+	f.Add([]byte("#!/bin/sh\n"))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		head := file[:min(len(file), scriptHead)]
+		var got string
+		if bytes.HasPrefix(head, []byte("#!")) {
+			got = scriptInterpreter(head)
+		} else {
+			got = elfInterpreter(head, func(b []byte, off int64) bool {
+				return off >= 0 && off <= int64(len(file)) && copy(b, file[off:]) == len(b)
+			})
+		}
+		if strings.ContainsRune(got, 0) || got != "" && !bytes.Contains(file, []byte(got)) {
+			t.Errorf("interpreter %q", got)
+		}
+	})
+}
+
+// execEngine allows to execute what the patterns name, and to read all.
+func execEngine(t *testing.T, dir string, patterns ...string) *Engine {
+	files := policy.Files{Default: eacces, Rules: []policy.FileRule{{Pattern: "/**", Grant: policy.Read}}}
+	for _, p := range patterns {
+		files.Rules = append(files.Rules, policy.FileRule{Pattern: p, Grant: policy.Exec})
+	}
+	return newEngine(t, EngineConfig{Dir: dir, Policy: &policy.Policy{Files: files}})
+}
+
+// TestExecChain proves that every program which the kernel would run for a
+// file must be granted, and that chains end where the kernel ends them.
+func TestExecChain(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	must(t, err)
+	last := "/bin/true"
+	for i := range 7 {
+		name := fmt.Sprintf("%s/s%d", dir, i)
+		must(t, os.WriteFile(name, []byte("#!"+last+"\n"), 0o755))
+		last = name
+	}
+	must(t, os.WriteFile(dir+"/lost", []byte("#!"+dir+"/none\n"), 0o755))
+	everything := execEngine(t, dir, "/**")
+	for name, want := range map[string]syscall.Errno{"/s0": 0, "/s4": 0, "/s5": syscall.ELOOP, "/s6": syscall.ELOOP, "/lost": syscall.ENOENT} {
+		err := osexec.Command(dir + name).Run()
+		if (err == nil) != (want == 0) {
+			t.Fatalf("%s: the kernel says %v, want %v", name, err, want)
+		}
+		if d := everything.Handle(trapOf("execve", dir+name, 0, 0)); d.Errno != want {
+			t.Errorf("%s: %+v, want %v", name, d, want)
+		}
+	}
+	if d := execEngine(t, dir, "./*").Handle(trapOf("execve", dir+"/s0", 0, 0)); d.Kind != Deny || d.Errno != syscall.EACCES {
+		t.Errorf("#! of an unlisted program: %+v", d)
+	}
+	if d := execEngine(t, dir, "./s1").Handle(trapOf("execve", dir+"/s1", 0, 0)); d.Path != dir+"/s0" || d.Kind != Deny {
+		t.Errorf("#! of an unlisted script: %+v", d)
+	}
+}
+
+// TestExecELFInterpreter proves that PT_INTERP needs a grant of its own.
+func TestExecELFInterpreter(t *testing.T) {
+	program, err := filepath.EvalSymlinks("/bin/true")
+	must(t, err)
+	fd, err := os.Open(program)
+	must(t, err)
+	defer fd.Close()
+	loader, script, errno := interpreter(&object{fd: int(fd.Fd())})
+	if errno != 0 || script {
+		t.Fatal(errno)
+	}
+	if loader == "" {
+		t.Skip("/bin/true is static here")
+	}
+	if d := execEngine(t, "/", program).Handle(trapOf("execve", program, 0, 0)); d.Kind != Deny {
+		t.Errorf("without its loader: %+v", d)
+	}
+	if d := execEngine(t, "/", program, loader).Handle(trapOf("execve", program, 0, 0)); d.Kind != Allow {
+		t.Errorf("with its loader: %+v", d)
+	}
+}
+
+// TestVerifyExec proves that a running program is found to be what it is.
+func TestVerifyExec(t *testing.T) {
+	cmd := osexec.Command("/bin/sleep", "60")
+	must(t, cmd.Start())
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	pid := cmd.Process.Pid
+	program, err := filepath.EvalSymlinks("/bin/sleep")
+	must(t, err)
+	if d := execEngine(t, "/", "/**").VerifyExec(pid, pid); d.Kind != Allow || d.Path != program {
+		t.Errorf("all allowed: %+v", d)
+	}
+	if d := execEngine(t, "/", "/bin/cat").VerifyExec(pid, pid); d.Kind != Deny || d.Path != program {
+		t.Errorf("another program allowed: %+v", d)
+	}
+	if d := execEngine(t, "/", program).VerifyExec(pid, pid); d.Kind != Deny || !strings.Contains(d.Path, "/l") {
+		t.Errorf("without libraries: %+v", d)
+	}
+}
