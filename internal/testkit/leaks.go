@@ -65,7 +65,7 @@ func (after traces) since(before traces) string {
 			}
 		}
 	}
-	if after.threads > before.threads+spareThreads {
+	if after.threads-before.threads > spareThreads {
 		fmt.Fprintf(&b, "  %d threads, %d before\n", after.threads, before.threads)
 	}
 	return b.String()
@@ -94,9 +94,10 @@ func observe() traces {
 	for _, line := range strings.Split(string(info), "\n") {
 		t.mounts = append(t.mounts, line)
 	}
-	for _, pattern := range []string{filepath.Join(os.TempDir(), "belljar*"), "/var/tmp/belljar*", "/dev/shm/*"} {
-		found, _ := filepath.Glob(pattern)
-		t.temporary = append(t.temporary, found...)
+	for _, name := range names(os.TempDir()) {
+		if filepath.Join(os.TempDir(), name) != cache.dir { // which Main removes
+			t.temporary = append(t.temporary, name)
+		}
 	}
 	return t
 }

@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,22 +14,42 @@ import (
 // that runs itself as another user need not compile again.
 const cacheVar = "BELLJAR_TEST_PROGRAMS"
 
-// Main runs a package's tests; call it from TestMain. It removes the compiled
-// programs afterwards and fails if a test left something behind.
+// Main runs a package's tests; call it from TestMain. It gives them a
+// directory of their own for temporary files, since the tests of other packages
+// run at the same time, and fails if a test left something behind.
 func Main(m *testing.M) {
-	before := observe()
-	code := m.Run()
-	if dir, ours := cache.dir, os.Getenv(cacheVar) == ""; dir != "" && ours {
-		if err := os.RemoveAll(dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	if left := settle(before); left != "" {
-		fmt.Fprintf(os.Stderr, "the tests left behind:\n%s", left)
+	code, err := runTests(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
 	os.Exit(code)
+}
+
+func runTests(m *testing.M) (code int, err error) {
+	dir, err := os.MkdirTemp("", "belljar-tests-")
+	if err != nil {
+		return 1, err
+	}
+	defer func() {
+		if rerr := os.RemoveAll(dir); err == nil {
+			err = rerr
+		}
+	}()
+	// The sticky bit is that of /tmp: anybody may use it.
+	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
+		return 1, err
+	}
+	if err := os.Setenv("TMPDIR", dir); err != nil {
+		return 1, err
+	}
+	before := observe()
+	before.threads = math.MaxInt32 // the Go runtime keeps those of the busiest moment
+	code = m.Run()
+	if left := settle(before); left != "" {
+		return 1, fmt.Errorf("the tests left behind:\n%s", left)
+	}
+	return code, nil
 }
 
 var cache struct {
