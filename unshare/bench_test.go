@@ -30,13 +30,25 @@ func BenchmarkRun(b *testing.B) {
 		host bool
 	}{{"default root", nil, true}, {"default root, network", nil, false}, {"small root", &small, true}} {
 		b.Run(bench.name, func(b *testing.B) {
-			s := specFor()
+			s := ownSpec()
 			s.HostNetwork, s.Root = bench.host, bench.root
 			for b.Loop() {
-				if _, err := start(b, s, null, nil, "/bin/true"); err != nil {
-					b.Fatal(err)
-				}
+				runTrue(b, s, null)
 			}
 		})
+	}
+}
+
+func runTrue(b *testing.B, s Spec, null *os.File) {
+	p := newProgram(b, s, null, "/bin/true")
+	defer p.close()
+	if p.err != nil {
+		b.Fatal(p.err)
+	}
+	if err := p.box.reapProgram(p.launch); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := p.box.End(); err != nil {
+		b.Fatal(err)
 	}
 }

@@ -3,11 +3,13 @@ package unshare
 import (
 	"fmt"
 	"os"
-	"path/filepath"
+	"path"
+	"slices"
+	"strings"
 )
 
 // system lists what programs need of the host and what says nothing about it.
-// Patterns are of path/filepath; what does not exist is left out.
+// Patterns are of package path; what does not exist is left out.
 var system = []string{
 	"/usr", "/bin", "/sbin", "/lib*",
 	// The dynamic loader, Debian's choice of programs, locale and time.
@@ -24,29 +26,58 @@ var system = []string{
 // directories, /root, /var, /run or /sys.
 func DefaultRoot() Root {
 	r := Root{}.With(
+		Mount{Kind: File, Target: "/etc/passwd"},
+		Mount{Kind: File, Target: "/etc/group"},
 		Mount{Kind: Proc, Target: "/proc"},
 		Mount{Kind: Dev, Target: "/dev"},
-		Mount{Kind: Tmpfs, Target: "/dev/shm", Size: 16 << 20},
+		Mount{Kind: Tmpfs, Target: "/dev/shm", Size: shmSize},
 		Mount{Kind: Tmpfs, Target: "/tmp"},
 		Mount{Kind: File, Target: "/etc/nsswitch.conf", Content: "passwd: files\ngroup: files\nhosts: files\n"},
 		Mount{Kind: File, Target: "/etc/hosts", Content: "127.0.0.1 localhost\n::1 localhost\n"},
 	).forUser(nobody, nobody)
-	for _, pattern := range system {
-		names, err := filepath.Glob(pattern)
-		if err != nil {
-			panic(err) // a pattern of the table above is malformed
+	return r.With(onHost(system)...)
+}
+
+// onHost returns what of the patterns exists. A wildcard is only in the last
+// part of a pattern; each directory is read once.
+func onHost(patterns []string) (mounts []Mount) {
+	listed := map[string][]os.DirEntry{}
+	for _, pattern := range patterns {
+		dir, last := path.Split(pattern)
+		entries, ok := listed[dir]
+		if !ok {
+			// A directory that is not there has nothing to show.
+			entries, _ = os.ReadDir(dir)
+			listed[dir] = entries
 		}
-		for _, name := range names {
-			r = r.With(asOnHost(name))
+		for _, e := range entries {
+			if ok, _ := path.Match(last, e.Name()); ok {
+				mounts = append(mounts, asOnHost(dir+e.Name()))
+			}
+		}
+	}
+	return mounts
+}
+
+// DirRoot is a directory of the host as the root, with a /proc, /dev, /dev/shm
+// and /tmp of the sandbox where it has directories for them.
+func DirRoot(dir string, writable bool) Root {
+	r := Root{Dir: dir, Writable: writable}
+	for _, m := range []Mount{{Kind: Proc, Target: "/proc"}, {Kind: Dev, Target: "/dev"}, {Kind: Tmpfs, Target: "/dev/shm", Size: shmSize}, {Kind: Tmpfs, Target: "/tmp"}} {
+		// /dev/shm is made in the new /dev.
+		if st, err := os.Lstat(path.Join(dir, "/"+strings.Split(m.Target, "/")[1])); err == nil && st.IsDir() {
+			r = r.With(m)
 		}
 	}
 	return r
 }
 
+const shmSize = 16 << 20
+
 // asOnHost shows name as it is: a symlink of the top directory as a symlink,
 // since /bin -> usr/bin must lead into the root, and everything else bound.
 func asOnHost(name string) Mount {
-	if filepath.Dir(name) == "/" {
+	if path.Dir(name) == "/" {
 		if to, err := os.Readlink(name); err == nil {
 			return Mount{Kind: Symlink, Target: name, Source: to}
 		}
@@ -56,8 +87,8 @@ func asOnHost(name string) Mount {
 
 const nobody = 65534
 
-// forUser replaces the accounts that the root knows, unless it shows others.
-// The host's are nobody's business.
+// forUser gives the program's user a name in the files that DefaultRoot put
+// there. The host's accounts are nobody's business.
 func (r Root) forUser(uid, gid int) Root {
 	passwd := "root:x:0:0:root:/:/usr/sbin/nologin\n"
 	if uid != 0 {
@@ -67,9 +98,13 @@ func (r Root) forUser(uid, gid int) Root {
 	if gid != 0 {
 		group += fmt.Sprintf("%s:x:%d:\n", accountName(gid, "group"), gid)
 	}
-	for target, content := range map[string]string{"/etc/passwd": passwd, "/etc/group": group} {
-		if m, _, ok := r.covering(target); !ok || m.Target == target && m.Kind == File {
-			r = r.With(Mount{Kind: File, Target: target, Content: content})
+	r.Mounts = slices.Clone(r.Mounts)
+	for i, m := range r.Mounts {
+		switch {
+		case m.Kind == File && m.Target == "/etc/passwd":
+			r.Mounts[i].Content = passwd
+		case m.Kind == File && m.Target == "/etc/group":
+			r.Mounts[i].Content = group
 		}
 	}
 	return r

@@ -91,7 +91,7 @@ func (p *planner) dev(m Mount) error {
 		return p.makeDir(m.Target)
 	}
 	mount, err := p.attachNew(Mount{Kind: Tmpfs, Target: m.Target}, "tmpfs", harmless, "size=65536", "nr_inodes=64", "mode=0755")
-	p.seal = append(p.seal, sealed{mount, m.Target})
+	p.seal = append(p.seal, mount)
 	return err
 }
 
@@ -119,14 +119,14 @@ func (p *planner) bind(m Mount) error {
 	p.place(tree, m.Target)
 	p.done = append(p.done, m)
 	if !p.setattr {
-		return p.remountAll(m.Source, m.Target, attr)
+		return p.remountAll(m.Source, tree, attr)
 	}
 	return nil
 }
 
-// remountAll gives attributes to the copy, at target, of what is mounted at
-// and below source. A remount in a user namespace must keep what is there.
-func (p *planner) remountAll(source, target string, attr attributes) error {
+// remountAll gives attributes to a copy of what is mounted at and below
+// source. A remount in a user namespace must keep those that are there.
+func (p *planner) remountAll(source string, copied fd, attr attributes) error {
 	source, err := filepath.EvalSymlinks(source)
 	if err != nil {
 		return err
@@ -147,7 +147,7 @@ func (p *planner) remountAll(source, target string, attr attributes) error {
 			return err
 		}
 		rest, _ := below(source, point)
-		p.add(remount(path.Join(target, rest), flags|attr.flags()))
+		p.add(remount(copied, rest, flags|attr.flags())...)
 	}
 	return nil
 }

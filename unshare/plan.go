@@ -31,31 +31,29 @@ var leaks = []string{
 
 // expand replaces mounts that stand for several, and puts parents first.
 func (r Root) expand() Root {
-	all := r
-	add := func(m Mount) {
-		if !slices.ContainsFunc(r.Mounts, func(o Mount) bool { return o.Target == m.Target }) {
-			all = all.With(m)
-		}
-	}
+	var parts []Mount
 	for _, m := range r.Mounts {
 		switch m.Kind {
 		case Proc:
 			for _, name := range leaks {
-				add(Mount{Kind: Mask, Target: path.Join(m.Target, name)})
+				parts = append(parts, Mount{Kind: Mask, Target: path.Join(m.Target, name)})
 			}
 		case Dev:
 			for _, name := range devices {
-				add(Mount{Kind: Bind, Target: path.Join(m.Target, name), Source: "/dev/" + name})
+				parts = append(parts, Mount{Kind: Bind, Target: path.Join(m.Target, name), Source: "/dev/" + name})
 			}
 			for name, to := range deviceLinks {
-				add(Mount{Kind: Symlink, Target: path.Join(m.Target, name), Source: to})
+				parts = append(parts, Mount{Kind: Symlink, Target: path.Join(m.Target, name), Source: to})
 			}
 		}
 	}
-	slices.SortStableFunc(all.Mounts, func(a, b Mount) int {
+	own := r.Mounts
+	r.Mounts = parts
+	r = r.With(own...) // what was asked for by name wins
+	slices.SortStableFunc(r.Mounts, func(a, b Mount) int {
 		return cmp.Or(cmp.Compare(depth(a), depth(b)), cmp.Compare(a.Target, b.Target))
 	})
-	return all
+	return r
 }
 
 func depth(m Mount) int { return strings.Count(m.Target, "/") }
@@ -70,13 +68,7 @@ type planner struct {
 	masks   bool // they are
 	made    map[string]bool
 	done    []Mount // file systems in their place
-	seal    []sealed
-}
-
-// sealed is a mount of ours that becomes read-only when all is in it.
-type sealed struct {
-	mount  fd
-	target string
+	seal    []fd    // file systems of ours that become read-only when all is in them
 }
 
 const (
@@ -115,7 +107,7 @@ func (p *planner) openBase() error {
 	if p.root.Dir == "" {
 		p.add(newFileSystem(p.base, "tmpfs", harmless, "size=1048576", "nr_inodes=1024", "mode=0755")...)
 		p.scratch = p.base
-		p.seal = append(p.seal, sealed{p.base, "/"})
+		p.seal = append(p.seal, p.base)
 		p.enter(p.base)
 		return nil
 	}
@@ -137,7 +129,7 @@ func (p *planner) openBase() error {
 	}
 	p.enter(p.base)
 	if !p.setattr {
-		return p.remountAll(p.root.Dir, "/", attr)
+		return p.remountAll(p.root.Dir, p.base, attr)
 	}
 	return nil
 }
@@ -155,6 +147,9 @@ func (p *planner) enter(mount fd) {
 func (p *planner) mount(m Mount) (err error) {
 	if m.Target = path.Join(p.root.resolve(path.Dir(m.Target)), path.Base(m.Target)); m.Target == "/" {
 		return errors.New("nothing can be mounted on /: use a root directory")
+	}
+	if strings.Contains(m.Target+m.Source, "\x00") {
+		return errNUL
 	}
 	switch m.Kind {
 	case Bind:
@@ -184,9 +179,9 @@ func (p *planner) finish() {
 	}
 	for _, s := range p.seal {
 		if p.setattr {
-			p.add(setAttributes(s.mount, readOnly, false))
+			p.add(setAttributes(s, readOnly, false))
 		} else {
-			p.add(remount(s.target, (harmless | readOnly).flags()))
+			p.add(remount(s, "", (harmless|readOnly).flags())...)
 		}
 	}
 	// pivot_root(".", ".") puts the old root on top of the new one, where

@@ -53,15 +53,20 @@ type Root struct {
 // With returns the root with more mounts. One with the target of another takes
 // its place.
 func (r Root) With(mounts ...Mount) Root {
-	r.Mounts = slices.Clone(r.Mounts)
-	for _, m := range mounts {
-		m.Target = path.Clean("/" + m.Target)
-		if i := slices.IndexFunc(r.Mounts, func(o Mount) bool { return o.Target == m.Target }); i >= 0 {
-			r.Mounts[i] = m
-		} else {
-			r.Mounts = append(r.Mounts, m)
+	all := make([]Mount, 0, len(r.Mounts)+len(mounts))
+	at := make(map[string]int, cap(all))
+	for _, list := range [][]Mount{r.Mounts, mounts} {
+		for _, m := range list {
+			m.Target = path.Clean("/" + m.Target)
+			if i, ok := at[m.Target]; ok {
+				all[i] = m
+				continue
+			}
+			at[m.Target] = len(all)
+			all = append(all, m)
 		}
 	}
+	r.Mounts = all
 	return r
 }
 

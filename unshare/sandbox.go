@@ -16,7 +16,13 @@ func (s *Sandbox) Ready(l *launch.Launch) error {
 	if _, werr := sys.WaitPID(s.Process.PID(), nil); werr != nil && err == nil {
 		err = fmt.Errorf("wait for the helper: %w", werr)
 	}
-	// If init fails the helper does too, but init knows why.
+	// If one that the helper awaits fails the helper does too, but the other
+	// knows why.
+	if s.mapper != nil && err != nil {
+		if merr := l.Wait(s.mapper.process); merr != nil {
+			err = merr
+		}
+	}
 	if s.Init.PID() != 0 && err != nil {
 		s.Kill()
 		if ierr := l.Wait(s.Init); ierr != nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"os"
-	"path"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,8 +21,8 @@ type Spec struct {
 	// whose loopback device is down.
 	HostNetwork bool
 	// User makes a user namespace, in which every ID means what it means
-	// outside. Without CAP_SYS_ADMIN it is needed, and then only the caller's
-	// own user and group exist inside.
+	// outside. Without CAP_SYS_ADMIN it is needed. For anybody but root only
+	// the own user and group exist inside, so the program must keep them.
 	User bool
 	// UID and GID are who the program runs as, for /etc/passwd.
 	UID, GID int
@@ -40,6 +39,8 @@ type Sandbox struct {
 	// kernel kills everything in the sandbox.
 	Init    *launch.Process
 	Program *launch.Process
+
+	mapper *mapper
 }
 
 var hasMountSetattr = sync.OnceValue(sys.HasMountSetattr)
@@ -55,13 +56,19 @@ func (s *Spec) Sandbox(program *launch.Process, parent *launch.Lifeline) (*Sandb
 	if err != nil {
 		return nil, err
 	}
+	return s.sandbox(mounts, program, parent)
+}
+
+func (s *Spec) sandbox(mounts []launch.Step, program *launch.Process, parent *launch.Lifeline) (*Sandbox, error) {
 	exec, err := initSteps()
 	if err != nil {
 		return nil, err
 	}
-	namespaces, err := s.namespaces()
-	if err != nil {
-		return nil, err
+	var ids *mapper
+	if s.User && os.Geteuid() == 0 {
+		if ids, err = newMapper(parent); err != nil {
+			return nil, err
+		}
 	}
 
 	init := &launch.Process{Name: "init"}
@@ -72,7 +79,7 @@ func (s *Spec) Sandbox(program *launch.Process, parent *launch.Lifeline) (*Sandb
 
 	helper := &launch.Process{Name: "namespaces"}
 	helper.Steps = append(helper.Steps, parent.Steps()...)
-	helper.Steps = append(helper.Steps, namespaces...)
+	helper.Steps = append(helper.Steps, s.namespaces(ids)...)
 	helper.Steps = append(helper.Steps,
 		// Init's pivot_root moves the helper, too, if it is in the root
 		// directory; the program then starts in the new root.
@@ -83,7 +90,7 @@ func (s *Spec) Sandbox(program *launch.Process, parent *launch.Lifeline) (*Sandb
 		launch.Step{Name: "await init", Join: init},
 		launch.Step{Name: "clone", Fork: program, Flags: syscall.CLONE_PARENT},
 		launch.Step{Name: "exit", Exit: true})
-	return &Sandbox{Process: helper, Init: init, Program: program}, nil
+	return &Sandbox{Process: helper, Init: init, Program: program, mapper: ids}, nil
 }
 
 // namespaceTable has the namespaces that every sandbox gets.
@@ -101,7 +108,7 @@ var namespaceTable = []struct {
 }
 
 // namespaces returns the calls that make them.
-func (s *Spec) namespaces() ([]launch.Step, error) {
+func (s *Spec) namespaces(mapper *mapper) []launch.Step {
 	var flags uintptr
 	var names []string
 	for _, n := range namespaceTable {
@@ -112,53 +119,14 @@ func (s *Spec) namespaces() ([]launch.Step, error) {
 		names = append(names, n.name)
 	}
 	steps := []launch.Step{call("unshare", syscall.SYS_UNSHARE, launch.Named(flags, strings.Join(names, "|")))}
-	if s.User {
-		ids, err := mapIDs()
-		if err != nil {
-			return nil, err
-		}
-		steps = append(steps, ids...)
+	switch {
+	case mapper != nil:
+		steps = mapper.around(steps)
+	case s.User:
+		steps = append(steps, mapSelf()...)
 	}
 	host := cmp.Or(s.Hostname, "belljar")
 	return append(steps,
 		call("sethostname", sys.SysSethostname, launch.Memory([]byte(host), fmt.Sprintf("%q", host)), launch.Int(len(host))),
-		call("setdomainname", sys.SysSetdomainname, launch.Memory([]byte("(none)"), `"(none)"`), launch.Int(6))), nil
-}
-
-// mapIDs makes every ID of the new user namespace mean itself. Who has no
-// CAP_SETUID may map only its own, and must give up setgroups before
-// (user_namespaces(7)).
-func mapIDs() ([]launch.Step, error) {
-	if os.Geteuid() != 0 {
-		return append(append(writeFile("/proc/self/setgroups", "deny"),
-			writeFile("/proc/self/uid_map", fmt.Sprintf("%d %[1]d 1", os.Geteuid()))...),
-			writeFile("/proc/self/gid_map", fmt.Sprintf("%d %[1]d 1", os.Getegid()))...), nil
-	}
-	var steps []launch.Step
-	for _, name := range []string{"uid_map", "gid_map"} {
-		// The lines are "inside outside count".
-		own, err := os.ReadFile(path.Join("/proc/self", name))
-		if err != nil {
-			return nil, err
-		}
-		var text strings.Builder
-		for line := range strings.Lines(string(own)) {
-			if f := strings.Fields(line); len(f) == 3 {
-				fmt.Fprintf(&text, "%s %s %s\n", f[0], f[0], f[2])
-			}
-		}
-		steps = append(steps, writeFile("/proc/self/"+name, text.String())...)
-	}
-	return steps, nil
-}
-
-func writeFile(name, text string) []launch.Step {
-	file := newFD("%s", name)
-	all := uintptr(len(text))
-	write := call("write", syscall.SYS_WRITE, file.arg(), launch.Memory([]byte(text), fmt.Sprintf("%q", text)), launch.Int(len(text)))
-	write.Name, write.Must = "write "+name, &all
-	return []launch.Step{
-		into(file.slot, call("openat", syscall.SYS_OPENAT, atCwd, launch.String(name), launch.Named(syscall.O_WRONLY|syscall.O_CLOEXEC, "O_WRONLY|O_CLOEXEC"))),
-		write,
-	}
+		call("setdomainname", sys.SysSetdomainname, launch.Memory([]byte("(none)"), `"(none)"`), launch.Int(6)))
 }

@@ -3,6 +3,7 @@ package unshare
 import (
 	"encoding/binary"
 	"fmt"
+	"path"
 	"strings"
 	"syscall"
 
@@ -149,8 +150,14 @@ func setAttributes(mount fd, attr attributes, recursive bool) launch.Step {
 }
 
 // remount is what setAttributes was before Linux 5.12, for one mount that is
-// in its place. It replaces the flags, so those to keep must be given.
-func remount(target string, flags uintptr) launch.Step {
-	return call("mount", syscall.SYS_MOUNT, launch.Null(), launch.String(relative(target)), launch.Null(),
-		launch.Named(syscall.MS_REMOUNT|syscall.MS_BIND|flags, fmt.Sprintf("MS_REMOUNT|MS_BIND|%#x", flags)), launch.Null())
+// in its place, at or below an open one. It replaces the flags, so those to
+// keep must be given. The name through /proc leads to the mount itself, past
+// all symlinks; like every absolute path here it is the host's.
+func remount(mount fd, below string, flags uintptr) []launch.Step {
+	const number = "0" // any descriptor that the process does not need
+	return []launch.Step{
+		except(call("dup3", syscall.SYS_DUP3, mount.arg(), launch.Named(0, number), launch.Named(syscall.O_CLOEXEC, "O_CLOEXEC")), syscall.EINVAL),
+		call("mount", syscall.SYS_MOUNT, launch.Null(), launch.String(path.Join("/proc/self/fd", number, below)), launch.Null(),
+			launch.Named(syscall.MS_REMOUNT|syscall.MS_BIND|flags, fmt.Sprintf("MS_REMOUNT|MS_BIND|%#x", flags)), launch.Null()),
+	}
 }

@@ -44,6 +44,7 @@ const (
 	ResolveNoMagiclinks = unix.RESOLVE_NO_MAGICLINKS
 	CloneNewcgroup      = unix.CLONE_NEWCGROUP
 	PrSetName           = unix.PR_SET_NAME
+	WAll                = unix.WALL
 )
 
 // Flags of a mount as statfs(2) reports them that a remount in a user
