@@ -24,9 +24,9 @@ func (r Root) ForPolicy(p *policy.Policy, dir string) Root {
 			if rule.Grant&(policy.Read|policy.Write|policy.Exec) == 0 {
 				continue
 			}
-			names, literal := r.matches(rule.Pattern, dir)
+			names, fixed := r.matches(rule.Pattern, dir)
 			for _, name := range names {
-				r = r.grant(name, literal, rule.Grant&policy.Write != 0)
+				r = r.grant(name, fixed, rule.Grant&policy.Write != 0)
 			}
 		}
 	}
@@ -71,18 +71,18 @@ func (r Root) shows(name string) bool {
 	return rest == "" || m.Kind != Tmpfs && m.Kind != Dir
 }
 
-func (r Root) grant(name string, literal, write bool) Root {
+// grant shows one path that a pattern matches. fixed is as much of the path as
+// the pattern spells out.
+func (r Root) grant(name, fixed string, write bool) Root {
 	name = r.follow(name)
 	m, rest, ok := r.covering(r.resolve(name))
 	switch {
-	case name == "/":
-		return r
+	case name == "/" || fixed == "/":
+		return r // too much to be meant
 	case ok && (m.Kind == Proc || m.Kind == Dev || m.Kind == Mask):
 		return r
-	case ok && m.Kind == Tmpfs && (rest == "" || !literal):
-		// The sandbox has its own; the host's files that happen to match
-		// are not meant.
-		return r
+	case ok && m.Kind == Tmpfs && (rest == "" || fixed == m.Target):
+		return r // of the sandbox's own, which the host's must not hide
 	case ok && m.Kind == File && !write:
 		return r
 	case ok && m.Kind == Bind && m.Writable == write:
@@ -146,25 +146,26 @@ func (r Root) followFirst(name string) (string, bool) {
 }
 
 // matches returns the paths of the host that the pattern names up to its first
-// "**", and whether it is literal up to there.
-func (r Root) matches(pattern, dir string) (names []string, literal bool) {
+// "**", and the part of it that has no wildcard.
+func (r Root) matches(pattern, dir string) (names []string, fixed string) {
 	if !path.IsAbs(pattern) {
 		pattern = path.Join(dir, pattern)
 	}
-	names, literal = []string{"/"}, true
+	names, fixed = []string{"/"}, "/"
+	literal := true
 	for part := range strings.SplitSeq(strings.Trim(path.Clean(pattern), "/"), "/") {
 		if strings.Contains(part, "**") {
 			if part != "**" {
-				return nil, false // such as "**.so": only a supervisor can tell
+				return nil, fixed // such as "**.so": only a supervisor can tell
 			}
 			break
 		}
-		if strings.Contains(part, "*") {
-			literal = false
+		if literal = literal && !strings.Contains(part, "*"); literal {
+			fixed = path.Join(fixed, part)
 		}
 		names = children(names, part, r.Dir)
 	}
-	return names, literal
+	return names, fixed
 }
 
 // children returns what part matches in each directory, of what exists below
