@@ -263,6 +263,11 @@ func (p *plan) trapCalls() map[string]bool {
 	for _, call := range ptrace.ExecCalls {
 		trap[call] = true
 	}
+	if p.root == nil {
+		for _, call := range ptrace.SignalCalls {
+			trap[call] = true
+		}
+	}
 	if p.opts.Limits.Processes > 0 {
 		for _, call := range ptrace.SpawnCalls {
 			trap[call] = true

@@ -129,8 +129,9 @@ func (s *session) end(limit string) {
 // run launches and traces the program on the calling goroutine's thread, which
 // is the parent and the tracer of everything it starts.
 func (s *session) run(ctx context.Context) (*ptrace.Outcome, error) {
+	// Never unlocked: the thread ends with the goroutine, so that many runs
+	// at once leave no idle threads behind.
 	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	// setresuid in a process that shares this one's memory would leave this
 	// process undumpable (commit_creds of the kernel).
 	if d := sys.Dumpable(); d == 1 {
@@ -187,6 +188,7 @@ func (s *session) start() error {
 func (s *session) tracerConfig() ptrace.Config {
 	cfg := ptrace.Config{
 		Table: s.table, Policy: s.policy, MaxTasks: s.opts.Limits.Processes,
+		OwnSignals:    s.root == nil,
 		OutputLimited: s.opts.Limits.Output > 0,
 		Started:       s.markStart,
 		RootEnded:     s.killSandbox,

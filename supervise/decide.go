@@ -43,7 +43,7 @@ func (r *rules) decideFailed(o *object, p *pathRequest) Decision {
 			return d
 		}
 	}
-	return Decision{Kind: Deny, Errno: o.errno, Path: o.path}
+	return Decision{Kind: Fail, Errno: o.errno, Path: o.path}
 }
 
 // access decides by a canonical path.

@@ -60,6 +60,9 @@ func TestDecidePaths(t *testing.T) {
 	denied := func(path string, errno syscall.Errno) Decision {
 		return Decision{Kind: Deny, Errno: errno, Path: root + path}
 	}
+	fails := func(path string, errno syscall.Errno) Decision {
+		return Decision{Kind: Fail, Errno: errno, Path: root + path}
+	}
 	soft := denied("/no/f", syscall.EACCES)
 	soft.Rule = "no:12"
 	for _, c := range []struct {
@@ -87,9 +90,9 @@ func TestDecidePaths(t *testing.T) {
 		{"fstat", trapOf("newfstatat", dirFD, "", 0, atEmptyPath), held("/secret")},
 		{"own descriptor again", trapOf("open", fmt.Sprintf("/proc/self/fd/%d", fileFD), 0), held("/r/f")},
 		{"own descriptor, for writing", trapOf("open", fmt.Sprintf("/proc/self/fd/%d", fileFD), syscall.O_RDWR), killed("/r/f")},
-		{"missing and allowed", trapOf("stat", "r/x/y"), denied("/r/x/y", syscall.ENOENT)},
+		{"missing and allowed", trapOf("stat", "r/x/y"), fails("/r/x/y", syscall.ENOENT)},
 		{"missing and refused", trapOf("stat", "secret/x/y"), killed("/secret/x/y")},
-		{"not a directory", trapOf("stat", "r/f/x"), denied("/r/f/x", syscall.ENOTDIR)},
+		{"not a directory", trapOf("stat", "r/f/x"), fails("/r/f/x", syscall.ENOTDIR)},
 		{"unlink a link", trapOf("unlink", "w/out"), allow("/w/out")},
 		{"unlink", trapOf("unlink", "r/f"), killed("/r/f")},
 		{"rename in", trapOf("rename", "r/f", "w/f"), killed("/r/f")},
@@ -100,8 +103,8 @@ func TestDecidePaths(t *testing.T) {
 		{"symlinkat", trapOf("symlinkat", "w/g", atFDCWD, "r/g"), killed("/r/g")},
 		{"chmod", trapOf("chmod", "r/f", 0o777), killed("/r/f")},
 		{"exec", trapOf("execve", "r/f", 0, 0), killed("/r/f")},
-		{"unreadable", trapOf("stat", 0), Decision{Kind: Deny, Errno: syscall.EFAULT}},
-		{"bad descriptor", trapOf("openat", 9999, "f", 0), Decision{Kind: Deny, Errno: syscall.EBADF}},
+		{"unreadable", trapOf("stat", 0), Decision{Kind: Fail, Errno: syscall.EFAULT}},
+		{"bad descriptor", trapOf("openat", 9999, "f", 0), Decision{Kind: Fail, Errno: syscall.EBADF}},
 	} {
 		if diff := cmp.Diff(c.want, e.Handle(c.trap)); diff != "" {
 			t.Errorf("%s:\n%s", c.what, diff)

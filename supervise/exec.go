@@ -27,13 +27,13 @@ func (e *Engine) decideInterpreters(th thread, o *object) Decision {
 			cur.close()
 		}
 		if errno != 0 {
-			return Decision{Kind: Deny, Errno: errno, Path: cur.path}
+			return Decision{Kind: Fail, Errno: errno, Path: cur.path}
 		}
 		if next == "" {
 			return Decision{Kind: Allow}
 		}
 		if script && depth == maxScripts {
-			return Decision{Kind: Deny, Errno: syscall.ELOOP, Path: cur.path}
+			return Decision{Kind: Fail, Errno: syscall.ELOOP, Path: cur.path}
 		}
 		p := pathRequest{dir: atFDCWD, path: next, want: exec}
 		cur = e.resolver.resolve(th, &p)

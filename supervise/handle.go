@@ -65,7 +65,7 @@ func (e *Engine) askUser(t *Trap) Decision {
 func (e *Engine) decidePaths(t *Trap, call *pathCall) Decision {
 	req, errno := readRequest(t, call)
 	if errno != 0 {
-		return Decision{Kind: Deny, Errno: errno}
+		return Decision{Kind: Fail, Errno: errno}
 	}
 	th := thread{t.PID, t.TID}
 	allowed := Decision{Kind: Allow}

@@ -35,7 +35,7 @@ type Trap struct {
 // Decision is the answer to a Trap. Its zero value kills the run.
 type Decision struct {
 	Kind  Kind
-	Errno syscall.Errno // for Deny
+	Errno syscall.Errno // for Deny and Fail
 	Value uint64        // for Return: what the call returns without being made
 	Rule  string        // where the deciding rule was written, "" when there is none
 	Path  string        // the object that was decided, "" when the call has no path
@@ -49,6 +49,7 @@ const (
 	Allow              // let the kernel make the call
 	Deny               // the call fails with Errno
 	Return             // the call is not made and returns Value
+	Fail               // the call fails with Errno, as it would without Belljar
 )
 
 // Handler decides traps. Handle is called on the supervisor's thread, one trap

@@ -1,6 +1,7 @@
 package syscalls
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -56,7 +57,30 @@ func SignalName(n int) string {
 	if n < 0 {
 		return ""
 	}
+	if n >= sigRTMin && n <= sigRTMax {
+		return realTimeName(n)
+	}
 	return reverse(signals, uint64(n))
+}
+
+// The real-time signals that glibc and musl leave to programs. The kernel's
+// begin at 32.
+const (
+	sigRTMin = 34
+	sigRTMax = 64
+)
+
+// realTimeName counts from the nearer end, as kill -l does.
+func realTimeName(n int) string {
+	switch {
+	case n == sigRTMin:
+		return "SIGRTMIN"
+	case n == sigRTMax:
+		return "SIGRTMAX"
+	case n-sigRTMin <= 15:
+		return fmt.Sprintf("SIGRTMIN+%d", n-sigRTMin)
+	}
+	return fmt.Sprintf("SIGRTMAX-%d", sigRTMax-n)
 }
 
 // Constant returns the value of a constant of the kernel's headers, such as

@@ -87,6 +87,10 @@ func (t *Tracer) forked(pid int, k *task, vfork bool) {
 		return
 	}
 	tid := int(msg)
+	if t.early[tid] {
+		delete(t.early, tid) // it has lived and died before its creator reported
+		return
+	}
 	if t.tasks[tid] == nil {
 		group := tid
 		if sys.IsThread(k.proc.pid, tid) {
@@ -94,6 +98,7 @@ func (t *Tracer) forked(pid int, k *task, vfork bool) {
 		}
 		t.add(tid, group)
 	}
+	t.tasks[tid].early = false
 	if child := t.tasks[tid].proc; child != k.proc {
 		t.mu.Lock()
 		k.proc.forked = true

@@ -12,6 +12,7 @@ type task struct {
 	proc    *process
 	exiting bool // has passed PTRACE_EVENT_EXIT
 	forking bool // was allowed to create a task and has not reported it
+	early   bool // has reported before its creator told of it
 }
 
 // process is one thread group.
@@ -57,7 +58,9 @@ func (t *Tracer) lookup(tid int) *task {
 	if k := t.tasks[tid]; k != nil {
 		return k
 	}
-	return t.add(tid, t.groupOf(tid))
+	k := t.add(tid, t.groupOf(tid))
+	k.early = true
+	return k
 }
 
 // groupOf finds the thread group of a new task: most are threads of a process
@@ -116,6 +119,9 @@ func (t *Tracer) remove(tid int, ru *syscall.Rusage) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.tasks, tid)
+	if k.early {
+		t.early[tid] = true
+	}
 	if !k.exiting {
 		p.threads--
 		t.usage.Tasks--

@@ -23,6 +23,9 @@ type Config struct {
 	// MaxTasks bounds processes and threads that are alive at once; the call
 	// that would exceed it fails with EAGAIN. 0 is no bound.
 	MaxTasks int
+	// OwnSignals confines signals to the run's own processes, which a PID
+	// namespace does by itself.
+	OwnSignals bool
 	// OutputLimited says that RLIMIT_FSIZE stands for the output limit, so
 	// that reaching it ends the run.
 	OutputLimited bool
@@ -69,6 +72,7 @@ type Tracer struct {
 	spawn map[int]bool // numbers of the calls that create tasks
 	exec  map[int]bool // numbers of the calls that execute
 	grow  map[int]bool // numbers of the calls that can make a file grow
+	sends map[int]bool // numbers of the calls that send signals
 	root  int
 	pidfd int
 
@@ -76,6 +80,7 @@ type Tracer struct {
 	outcome Outcome
 	trap    supervise.Trap
 	memory  memory
+	early   map[int]bool // tasks that ended before their creator told of them
 
 	mu    sync.Mutex // guards what follows, which Usage reads
 	tasks map[int]*task
@@ -118,8 +123,10 @@ func Seize(root int, cfg Config) (*Tracer, error) {
 		pidfd: pidfd,
 		spawn: calls(cfg.Table, SpawnCalls...),
 		exec:  calls(cfg.Table, ExecCalls...),
+		sends: calls(cfg.Table, SignalCalls...),
 		grow: calls(cfg.Table, "write", "writev", "pwrite64", "pwritev", "pwritev2", "sendfile", "splice",
 			"copy_file_range", "truncate", "ftruncate", "fallocate"),
+		early: make(map[int]bool),
 		tasks: make(map[int]*task),
 		procs: make(map[int]*process),
 	}

@@ -49,6 +49,8 @@ func (t *Tracer) trapped(tid int, k *task) {
 	case supervise.Deny:
 		t.outcome.Denied++
 		t.skip(tid, failure(d.Errno))
+	case supervise.Fail:
+		t.skip(tid, failure(d.Errno))
 	case supervise.Return:
 		t.skip(tid, d.Value)
 	default:
@@ -70,6 +72,9 @@ func (t *Tracer) decide(k *task) supervise.Decision {
 	d := supervise.Decision{Kind: supervise.Allow}
 	if t.cfg.Handler != nil {
 		d = t.cfg.Handler.Handle(&t.trap)
+	}
+	if d.Kind == supervise.Allow && t.cfg.OwnSignals && t.sends[t.trap.Nr] && !t.ownTarget() {
+		return supervise.Decision{Kind: supervise.Deny, Errno: syscall.EPERM}
 	}
 	if d.Kind == supervise.Allow && t.spawn[t.trap.Nr] && t.cfg.MaxTasks > 0 && t.usage.Tasks+t.forking() >= t.cfg.MaxTasks {
 		return supervise.Decision{Kind: supervise.Deny, Errno: syscall.EAGAIN}
