@@ -1,0 +1,29 @@
+package ptrace
+
+import "syscall"
+
+// SignalCalls are the calls that must be trapped for Config.OwnSignals.
+// pidfd_open stands for pidfd_send_signal, which cannot name a process
+// without it. All of them have their target in a register, so what was
+// decided is what the kernel does.
+var SignalCalls = []string{"kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_open"}
+
+// ownTarget reports whether the process that the trapped call is about belongs
+// to the run. A tracee's number cannot be recycled before it is reaped here.
+func (t *Tracer) ownTarget() bool {
+	pid := int(t.trap.Int(0))
+	switch {
+	case pid > 0:
+		return t.tasks[pid] != nil || t.procs[pid] != nil
+	case pid == 0:
+		return true // the caller's group; the run is a session of its own
+	case pid == -1:
+		return false // everything that the user may signal
+	}
+	for p := range t.procs {
+		if group, err := syscall.Getpgid(p); err == nil && group == -pid {
+			return true
+		}
+	}
+	return false
+}
