@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 )
 
 // system lists what programs need of the host and what says nothing about it.
@@ -18,7 +20,7 @@ var system = []string{
 	"/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/ca-certificates", "/etc/pki/tls/certs", "/etc/pki/ca-trust",
 	// What languages read when they start.
 	"/etc/java*", "/etc/python*", "/etc/perl", "/etc/mono", "/etc/nodejs", "/etc/php", "/etc/ruby*", "/etc/ghc*",
-	"/etc/fonts", "/etc/mime.types", "/etc/protocols", "/etc/services",
+	"/etc/fonts",
 }
 
 // DefaultRoot shows, read-only, what programs need of this host, fresh and
@@ -35,28 +37,65 @@ func DefaultRoot() Root {
 		Mount{Kind: File, Target: "/etc/nsswitch.conf", Content: "passwd: files\ngroup: files\nhosts: files\n"},
 		Mount{Kind: File, Target: "/etc/hosts", Content: "127.0.0.1 localhost\n::1 localhost\n"},
 	).forUser(nobody, nobody)
-	return r.With(onHost(system)...)
+	return r.With(hostSystem.onHost()...)
 }
 
-// onHost returns what of the patterns exists. A wildcard is only in the last
-// part of a pattern; each directory is read once.
-func onHost(patterns []string) (mounts []Mount) {
-	listed := map[string][]os.DirEntry{}
-	for _, pattern := range patterns {
-		dir, last := path.Split(pattern)
-		entries, ok := listed[dir]
-		if !ok {
-			// A directory that is not there has nothing to show.
-			entries, _ = os.ReadDir(dir)
-			listed[dir] = entries
+// listing remembers what a list of patterns matched, until one of the
+// directories changes: reading them takes longer than all else in a plan.
+type listing struct {
+	sync.Mutex
+	patterns []string
+	changed  map[string]time.Time // of each directory
+	mounts   []Mount
+}
+
+var hostSystem = listing{patterns: system}
+
+// onHost returns what of the patterns exists.
+func (l *listing) onHost() []Mount {
+	l.Lock()
+	defer l.Unlock()
+	if !l.current() {
+		l.read()
+	}
+	return l.mounts
+}
+
+func (l *listing) current() bool {
+	for dir, changed := range l.changed {
+		if modified(dir) != changed {
+			return false
 		}
-		for _, e := range entries {
+	}
+	return l.changed != nil
+}
+
+// modified is the zero time for a directory that is not there.
+func modified(dir string) time.Time {
+	st, err := os.Stat(dir)
+	if err != nil {
+		return time.Time{}
+	}
+	return st.ModTime()
+}
+
+// read finds the matches. A wildcard is only in the last part of a pattern.
+func (l *listing) read() {
+	l.changed, l.mounts = map[string]time.Time{}, nil
+	entries := map[string][]os.DirEntry{}
+	for _, pattern := range l.patterns {
+		dir, last := path.Split(pattern)
+		if _, ok := entries[dir]; !ok {
+			l.changed[dir] = modified(dir)
+			// A directory that is not there has nothing to show.
+			entries[dir], _ = os.ReadDir(dir)
+		}
+		for _, e := range entries[dir] {
 			if ok, _ := path.Match(last, e.Name()); ok {
-				mounts = append(mounts, asOnHost(dir+e.Name()))
+				l.mounts = append(l.mounts, asOnHost(dir+e.Name()))
 			}
 		}
 	}
-	return mounts
 }
 
 // DirRoot is a directory of the host as the root, with a /proc, /dev, /dev/shm

@@ -22,11 +22,12 @@ var deviceLinks = map[string]string{
 	"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2",
 }
 
-// leaks are the files of /proc that tell of the host rather than of the
-// sandbox. Those that change it are harmless: a sandbox's /proc is read-only.
+// leaks are the files of /proc that everybody may read and that tell of the
+// host's devices, keys and users' doings rather than of the sandbox. Those that
+// change the host are harmless: a sandbox's /proc is read-only.
 var leaks = []string{
-	"acpi", "asound", "bus", "driver", "interrupts", "kallsyms", "kcore", "key-users", "keys", "kmsg", "latency_stats",
-	"modules", "sched_debug", "scsi", "slabinfo", "softirqs", "sysrq-trigger", "timer_list", "vmallocinfo",
+	"acpi", "asound", "interrupts", "kcore", "key-users", "keys", "latency_stats", "sched_debug", "scsi", "softirqs",
+	"timer_list", "timer_stats",
 }
 
 // expand replaces mounts that stand for several, and puts parents first.
@@ -80,7 +81,7 @@ const (
 // steps returns the calls that make r the root of the calling process's mount
 // namespace, of every process in it, and leave nothing of the host's reachable.
 func (r Root) steps(setattr bool) ([]launch.Step, error) {
-	p := &planner{root: r.expand(), setattr: setattr, base: newFD("root"), made: map[string]bool{"/": true}}
+	p := &planner{root: r.expand(), setattr: setattr, base: newFD("root"), steps: make([]launch.Step, 0, 256), made: map[string]bool{"/": true}}
 	p.add(
 		call("umask", syscall.SYS_UMASK, launch.Int(0)),
 		call("mount", syscall.SYS_MOUNT, launch.Null(), launch.String("/"), launch.Null(),
@@ -181,7 +182,7 @@ func (p *planner) finish() {
 		if p.setattr {
 			p.add(setAttributes(s, readOnly, false))
 		} else {
-			p.add(remount(s, "", (harmless|readOnly).flags())...)
+			p.add(remount(s, "", (harmless | readOnly).flags())...)
 		}
 	}
 	// pivot_root(".", ".") puts the old root on top of the new one, where

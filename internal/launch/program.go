@@ -3,6 +3,8 @@ package launch
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
+	"sync"
 	"syscall"
 
 	"github.com/belljar/belljar/internal/sys"
@@ -25,8 +27,12 @@ type Program struct {
 
 	Parent *Lifeline // dies with it
 	Gate   *sys.Gate // awaited before the filter is armed; nil: not
-	Filter []byte    // seccomp filter, an array of struct sock_filter; nil: none
-	Token  *Token    // the arguments of execve
+	// Restrict is what else the program takes upon itself: as its user, in its
+	// root, with no_new_privs and its own descriptors only. The steps may use
+	// Spare descriptors at a time.
+	Restrict []Step
+	Filter   []byte // seccomp filter, an array of struct sock_filter; nil: none
+	Token    *Token // the arguments of execve
 }
 
 // Rlimit is one resource limit, soft and hard alike.
@@ -43,7 +49,8 @@ func (p *Program) Process() *Process {
 	s = append(s, Step{Name: "setsid", Nr: syscall.SYS_SETSID})
 	s = append(s, placeFiles(p.Files)...)
 	s = append(s, Step{Name: "umask", Nr: syscall.SYS_UMASK, Args: []Arg{Named(uintptr(p.Umask), fmt.Sprintf("%#o", p.Umask))}})
-	for _, r := range p.Limits {
+	early, late := p.splitLimits()
+	for _, r := range early {
 		s = append(s, r.step())
 	}
 	// A session keyring of its own: what the parent's holds must not be
@@ -53,15 +60,36 @@ func (p *Program) Process() *Process {
 		OK:   []syscall.Errno{syscall.ENOSYS, syscall.EDQUOT}})
 	s = append(s, p.credentialSteps()...)
 	s = append(s, Step{Name: "chdir", Nr: syscall.SYS_CHDIR, Args: []Arg{String(p.Dir)}})
-	s = append(s, signalSteps()...)
+	s = append(s, resetSignals()...)
 	if p.Gate != nil {
 		s = append(s, Step{Name: "await supervisor", Await: p.Gate})
 	}
 	s = append(s, NoNewPrivs(), CloseFrom(len(p.Files)))
+	s = append(s, p.Restrict...)
+	for _, r := range late {
+		s = append(s, r.step())
+	}
 	if p.Filter != nil {
 		s = append(s, filterStep(p.Filter))
 	}
 	return &Process{Name: "program", Steps: append(s, p.Token.step())}
+}
+
+// Spare is how many descriptors beside the program's own the steps of
+// [Program.Restrict] may have open at a time.
+const Spare = 4
+
+// splitLimits puts off a limit on descriptors that leaves the launch no room.
+// The others come while the process may still raise what it inherited.
+func (p *Program) splitLimits() (early, late []Rlimit) {
+	for _, r := range p.Limits {
+		if r.Resource == sys.RlimitNofile && r.Value < uint64(len(p.Files)+Spare) && len(p.Restrict) > 0 {
+			late = append(late, r)
+		} else {
+			early = append(early, r)
+		}
+	}
+	return early, late
 }
 
 func (r Rlimit) step() Step {
@@ -119,15 +147,23 @@ func (p *Program) credentialSteps() []Step {
 
 // DropBounding empties the bounding and ambient sets, so that no executed file
 // can give a capability back. It needs CAP_SETPCAP.
-func DropBounding() []Step {
+func DropBounding() []Step { return dropBounding() }
+
+// Steps that are the same in every launch are made once.
+var (
+	dropBounding = sync.OnceValue(boundingSteps)
+	resetSignals = sync.OnceValue(signalSteps)
+)
+
+func boundingSteps() []Step {
 	var s []Step
 	for c := range 64 {
 		// The kernel refuses the numbers beyond its last capability.
 		s = append(s, Step{Name: "prctl(PR_CAPBSET_DROP)", Nr: syscall.SYS_PRCTL, OK: []syscall.Errno{syscall.EINVAL},
 			Args: []Arg{Named(sys.PrCapbsetDrop, "PR_CAPBSET_DROP"), Int(c), Int(0), Int(0), Int(0)}})
 	}
-	return append(s, Step{Name: "prctl(PR_CAP_AMBIENT_CLEAR_ALL)", Nr: syscall.SYS_PRCTL,
-		Args: []Arg{Named(sys.PrCapAmbient, "PR_CAP_AMBIENT"), Named(sys.PrCapAmbientClearAll, "PR_CAP_AMBIENT_CLEAR_ALL"), Int(0), Int(0), Int(0)}})
+	return slices.Clip(append(s, Step{Name: "prctl(PR_CAP_AMBIENT_CLEAR_ALL)", Nr: syscall.SYS_PRCTL,
+		Args: []Arg{Named(sys.PrCapAmbient, "PR_CAP_AMBIENT"), Named(sys.PrCapAmbientClearAll, "PR_CAP_AMBIENT_CLEAR_ALL"), Int(0), Int(0), Int(0)}}))
 }
 
 // NoNewPrivs makes executed set-user-ID files and file capabilities powerless.
@@ -157,8 +193,8 @@ func signalSteps() []Step {
 		}
 		s = append(s, Step{Name: "rt_sigaction", Nr: syscall.SYS_RT_SIGACTION, Args: []Arg{Int(sig), Memory(action, "SIG_DFL"), Null(), Int(8)}})
 	}
-	return append(s, Step{Name: "rt_sigprocmask", Nr: syscall.SYS_RT_SIGPROCMASK,
-		Args: []Arg{Named(sys.SigSetmask, "SIG_SETMASK"), Memory(make([]byte, 8), "[]"), Null(), Int(8)}})
+	return slices.Clip(append(s, Step{Name: "rt_sigprocmask", Nr: syscall.SYS_RT_SIGPROCMASK,
+		Args: []Arg{Named(sys.SigSetmask, "SIG_SETMASK"), Memory(make([]byte, 8), "[]"), Null(), Int(8)}}))
 }
 
 // filterStep installs a seccomp filter. struct sock_fprog is a 16-bit length,

@@ -39,10 +39,23 @@ var errEnd = errors.New("launch: a process neither executes a program nor exits"
 func Prepare(p *Process) (*Launch, error) {
 	l := &Launch{root: p}
 	p.proc = &l.machine.Main
+	n := p.count()
+	l.flat = make([]flatStep, 0, n)
+	l.machine.Steps = make([]sys.Step, 0, n)
 	if err := l.flatten(p); err != nil {
 		return nil, err
 	}
 	return l, nil
+}
+
+func (p *Process) count() int {
+	n := len(p.Steps)
+	for i := range p.Steps {
+		if f := p.Steps[i].Fork; f != nil {
+			n += f.count()
+		}
+	}
+	return n
 }
 
 func (l *Launch) flatten(p *Process) error {
@@ -98,6 +111,12 @@ func (s *Step) raw() sys.Step {
 	}
 	if s.Into != nil {
 		r.Into = &s.Into.word
+	}
+	if s.If != nil {
+		r.If = &s.If.word
+	}
+	if s.Unless != nil {
+		r.Unless = &s.Unless.word
 	}
 	return r
 }
