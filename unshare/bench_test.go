@@ -39,7 +39,7 @@ func BenchmarkRun(b *testing.B) {
 	}
 }
 
-func runTrue(b *testing.B, s Spec, null *os.File) {
+func runTrue(b testing.TB, s Spec, null *os.File) {
 	p := newProgram(b, s, null, "/bin/true")
 	defer p.close()
 	if p.err != nil {

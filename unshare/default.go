@@ -17,7 +17,7 @@ var system = []string{
 	// The dynamic loader, Debian's choice of programs, locale and time.
 	"/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/ld-musl-*.path",
 	"/etc/alternatives", "/etc/localtime", "/etc/timezone", "/etc/locale.alias", "/etc/locale.conf",
-	"/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/ca-certificates", "/etc/pki/tls/certs", "/etc/pki/ca-trust",
+	"/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/pki/tls/certs", "/etc/pki/ca-trust",
 	// What languages read when they start.
 	"/etc/java*", "/etc/python*", "/etc/perl", "/etc/mono", "/etc/nodejs", "/etc/php", "/etc/ruby*", "/etc/ghc*",
 	"/etc/fonts",
@@ -41,11 +41,11 @@ func DefaultRoot() Root {
 }
 
 // listing remembers what a list of patterns matched, until one of the
-// directories changes: reading them takes longer than all else in a plan.
+// directories or of the copied files changes: reading them takes longer than all else in a plan.
 type listing struct {
 	sync.Mutex
 	patterns []string
-	changed  map[string]time.Time // of each directory
+	changed  map[string]time.Time
 	mounts   []Mount
 }
 
@@ -70,7 +70,7 @@ func (l *listing) current() bool {
 	return l.changed != nil
 }
 
-// modified is the zero time for a directory that is not there.
+// modified is the zero time for a file that is not there.
 func modified(dir string) time.Time {
 	st, err := os.Stat(dir)
 	if err != nil {
@@ -91,8 +91,14 @@ func (l *listing) read() {
 			entries[dir], _ = os.ReadDir(dir)
 		}
 		for _, e := range entries[dir] {
-			if ok, _ := path.Match(last, e.Name()); ok {
-				l.mounts = append(l.mounts, asOnHost(dir+e.Name()))
+			if ok, _ := path.Match(last, e.Name()); !ok {
+				continue
+			}
+			name := dir + e.Name()
+			changed := modified(name)
+			m := asOnHost(name)
+			if l.mounts = append(l.mounts, m); m.Kind == File {
+				l.changed[name] = changed
 			}
 		}
 	}
@@ -113,12 +119,22 @@ func DirRoot(dir string, writable bool) Root {
 
 const shmSize = 16 << 20
 
+// smallFile is the size up to which a file is copied into the root, which takes
+// the kernel a fraction of the time of a mount.
+const smallFile = 16 << 10
+
 // asOnHost shows name as it is: a symlink of the top directory as a symlink,
-// since /bin -> usr/bin must lead into the root, and everything else bound.
+// since /bin -> usr/bin must lead into the root, and everything else bound or
+// copied.
 func asOnHost(name string) Mount {
 	if path.Dir(name) == "/" {
 		if to, err := os.Readlink(name); err == nil {
 			return Mount{Kind: Symlink, Target: name, Source: to}
+		}
+	}
+	if st, err := os.Stat(name); err == nil && st.Mode().IsRegular() && st.Size() <= smallFile && st.Mode()&0o4 != 0 {
+		if b, err := os.ReadFile(name); err == nil {
+			return Mount{Kind: File, Target: name, Content: string(b)}
 		}
 	}
 	return Mount{Kind: Bind, Target: name, Source: name}

@@ -76,7 +76,7 @@ func identity(name string) (string, error) {
 }
 
 func writeFile(dir launch.Arg, name, text string) []launch.Step {
-	file := newFD("%s", name)
+	file := newFD(name)
 	all := uintptr(len(text))
 	write := call("write", syscall.SYS_WRITE, file.arg(), launch.Memory([]byte(text), fmt.Sprintf("%q", text)), launch.Int(len(text)))
 	write.Must = &all

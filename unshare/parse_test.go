@@ -93,7 +93,7 @@ func FuzzParse(f *testing.F) {
 			if !path.IsAbs(m.Target) || path.Clean(m.Target) != m.Target || m.Target == "/" || m.Size < 0 {
 				t.Errorf("%q is accepted as %+v", s, m)
 			}
-			DefaultRoot().With(m).steps(true) // an error for a missing source is fine
+			DefaultRoot().With(m).steps(nobody, true) // an error for a missing source is fine
 		}
 	})
 }

@@ -67,14 +67,14 @@ func (p *planner) makeDir(target string) error {
 
 // place attaches an open mount.
 func (p *planner) place(mount fd, target string) {
-	place := newFD("%s", target)
+	place := newFD(target)
 	p.add(openPlace(place, target), moveMount(mount, place))
 	p.made[target] = true
 }
 
 // attachNew mounts a new file system.
 func (p *planner) attachNew(m Mount, fstype string, attr attributes, options ...string) (fd, error) {
-	mount := newFD("%s", m.Target)
+	mount := newFD(m.Target)
 	if err := p.point(m.Target, true); err != nil {
 		return mount, err
 	}
@@ -111,7 +111,7 @@ func (p *planner) bind(m Mount) error {
 	if err := p.point(m.Target, st.IsDir()); err != nil {
 		return err
 	}
-	tree := newFD("%s", m.Source)
+	tree := newFD(m.Source)
 	p.add(openTree(tree, atCwd, m.Source))
 	if p.setattr {
 		p.add(setAttributes(tree, attr, st.IsDir()))
@@ -159,6 +159,9 @@ func (p *planner) mask(m Mount) error {
 	if ours || err != nil {
 		return nil // nothing to hide
 	}
+	if m, _, _ := (Root{Mounts: p.done}).covering(m.Target); m.Kind == Proc && p.uid != 0 && st.Mode().Perm()&0o7 == 0 {
+		return nil // root's, and the program has no capability to open it
+	}
 	if !p.masks {
 		p.masks = true
 		p.add(call("mknodat", syscall.SYS_MKNODAT, p.scratch.arg(), launch.String(maskFile), launch.Named(syscall.S_IFREG, "S_IFREG|0"), launch.Int(0)),
@@ -168,7 +171,7 @@ func (p *planner) mask(m Mount) error {
 	if st.IsDir() {
 		source = maskDir
 	}
-	tree, place := newFD("mask"), newFD("%s", m.Target)
+	tree, place := newFD("mask"), newFD(m.Target)
 	p.add(openTree(tree, p.scratch.arg(), source))
 	if p.setattr {
 		p.add(setAttributes(tree, harmless|readOnly, false))
@@ -194,7 +197,7 @@ func (p *planner) make(m Mount) error {
 	case Symlink:
 		p.add(call("symlinkat", syscall.SYS_SYMLINKAT, launch.String(m.Source), atCwd, at))
 	case File:
-		file := newFD("%s", m.Target)
+		file := newFD(m.Target)
 		p.add(into(file.slot, call("openat", syscall.SYS_OPENAT, atCwd, at,
 			launch.Named(syscall.O_CREAT|syscall.O_EXCL|syscall.O_WRONLY|syscall.O_CLOEXEC, "O_CREAT|O_EXCL|O_WRONLY|O_CLOEXEC"), octal(0o444))))
 		if n := len(m.Content); n > 0 {

@@ -22,12 +22,11 @@ var deviceLinks = map[string]string{
 	"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2",
 }
 
-// leaks are the files of /proc that everybody may read and that tell of the
-// host's devices, keys and users' doings rather than of the sandbox. Those that
-// change the host are harmless: a sandbox's /proc is read-only.
+// leaks are the files of /proc that tell of the host's devices, keys and users'
+// doings rather than of the sandbox. Those that change the host are harmless: a
+// sandbox's /proc is read-only.
 var leaks = []string{
-	"acpi", "asound", "interrupts", "kcore", "key-users", "keys", "latency_stats", "sched_debug", "scsi", "softirqs",
-	"timer_list", "timer_stats",
+	"acpi", "asound", "interrupts", "kcore", "keys", "latency_stats", "sched_debug", "scsi", "timer_list", "timer_stats",
 }
 
 // expand replaces mounts that stand for several, and puts parents first.
@@ -62,6 +61,7 @@ func depth(m Mount) int { return strings.Count(m.Target, "/") }
 // planner turns a root into the steps that build it.
 type planner struct {
 	root    Root
+	uid     int  // of the program
 	setattr bool // the kernel has mount_setattr
 	steps   []launch.Step
 	base    fd   // of the new root
@@ -80,8 +80,9 @@ const (
 
 // steps returns the calls that make r the root of the calling process's mount
 // namespace, of every process in it, and leave nothing of the host's reachable.
-func (r Root) steps(setattr bool) ([]launch.Step, error) {
-	p := &planner{root: r.expand(), setattr: setattr, base: newFD("root"), steps: make([]launch.Step, 0, 256), made: map[string]bool{"/": true}}
+// What the program's user could not open anyway need not be masked.
+func (r Root) steps(uid int, setattr bool) ([]launch.Step, error) {
+	p := &planner{root: r.expand(), uid: uid, setattr: setattr, base: newFD("root"), steps: make([]launch.Step, 0, 256), made: map[string]bool{"/": true}}
 	p.add(
 		call("umask", syscall.SYS_UMASK, launch.Int(0)),
 		call("mount", syscall.SYS_MOUNT, launch.Null(), launch.String("/"), launch.Null(),

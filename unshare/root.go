@@ -96,8 +96,11 @@ func (r Root) resolve(name string) string {
 	name = path.Clean("/" + name)
 	for range 40 { // the kernel's own limit, path_resolution(7)
 		i := slices.IndexFunc(r.Mounts, func(m Mount) bool {
+			if m.Kind != Symlink {
+				return false
+			}
 			_, in := below(m.Target, name)
-			return in && m.Kind == Symlink
+			return in
 		})
 		if i < 0 {
 			break

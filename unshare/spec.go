@@ -52,7 +52,7 @@ func (s *Spec) Sandbox(program *launch.Process, parent *launch.Lifeline) (*Sandb
 	if s.Root != nil {
 		root = func() Root { return *s.Root }
 	}
-	mounts, err := root().forUser(s.UID, s.GID).steps(hasMountSetattr() && !s.oldAttributes)
+	mounts, err := root().forUser(s.UID, s.GID).steps(s.UID, hasMountSetattr() && !s.oldAttributes)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/belljar/belljar/internal/launch"
@@ -40,11 +41,9 @@ type fd struct {
 	text string
 }
 
-func newFD(format string, args ...any) fd {
-	return fd{new(launch.Slot), fmt.Sprintf(format, args...)}
-}
+func newFD(text string) fd { return fd{new(launch.Slot), text} }
 
-func (f fd) arg() launch.Arg { return launch.Result(f.slot, "<"+f.text+">") }
+func (f fd) arg() launch.Arg { return launch.Result(f.slot, f.text) }
 
 // openTree opens a copy of what is mounted at and below name. A copy without
 // the mounts below could show what they hide, so the kernel refuses it.
@@ -80,7 +79,7 @@ func relative(target string) string {
 
 // newFileSystem opens a new file system of the given type as a mount.
 func newFileSystem(to fd, fstype string, attr attributes, options ...string) []launch.Step {
-	fs := newFD("%s", fstype)
+	fs := newFD(fstype)
 	s := []launch.Step{into(fs.slot, call("fsopen", sys.SysFsopen, launch.String(fstype), launch.Named(sys.FsopenCloexec, "FSOPEN_CLOEXEC")))}
 	for _, o := range options {
 		key, value, _ := strings.Cut(o, "=")
@@ -116,7 +115,17 @@ var attributeTable = []struct {
 
 func (a attributes) arg() launch.Arg { return launch.Named(uintptr(a), a.String()) }
 
-func (a attributes) String() string {
+func (a attributes) String() string { return attributeNames()[a] }
+
+// attributeNames has the spelling of every combination.
+var attributeNames = sync.OnceValue(func() (all [16]string) {
+	for a := range all {
+		all[a] = attributes(a).spell()
+	}
+	return all
+})
+
+func (a attributes) spell() string {
 	var names []string
 	for _, t := range attributeTable {
 		if a&t.attr != 0 {

@@ -219,7 +219,7 @@ func TestFailureInsideInit(t *testing.T) {
 	}
 	s, r := ownSpec(), DefaultRoot().With(Mount{Kind: Bind, Source: gone, Target: "/gone"})
 	s.Root = &r
-	steps, err := r.steps(true)
+	steps, err := r.steps(s.UID, true)
 	if err != nil {
 		t.Fatal(err)
 	}

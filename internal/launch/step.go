@@ -14,7 +14,7 @@ type Step struct {
 	Name  string // what a SetupError calls it, usually the system call's name
 	Nr    uintptr
 	Args  []Arg
-	OK    []syscall.Errno // errors that do not fail the step, at most two
+	OK    []syscall.Errno // errors that do not fail the step, at most six
 	Must  *uintptr        // the result must be this
 	Into  *Slot           // keeps the result for a later step
 	Fork  *Process        // instead of a call: start this process
@@ -22,6 +22,11 @@ type Step struct {
 	Await *sys.Gate       // instead of a call: wait for it
 	Join  *Process        // instead of a call: wait until it, forked before, executed its program
 	Exit  bool            // instead of a call: end the process well
+
+	// The step is skipped unless an earlier one left a result in If, and if
+	// one left a result in Unless: an error that is OK leaves none, and a
+	// skipped step neither.
+	If, Unless *Slot
 }
 
 // Process is a process of a launch and the steps that it takes until it
@@ -43,11 +48,11 @@ type Arg struct {
 	mem  []byte
 	keep any // what mem points to
 	slot *Slot
-	text string // as printed
+	text string // as printed; "" is the number or the string itself
 }
 
 // Int is a number.
-func Int(n int) Arg { return Arg{n: uintptr(n), text: strconv.Itoa(n)} }
+func Int(n int) Arg { return Arg{n: uintptr(n)} }
 
 // Named is a number that is printed as text.
 func Named(n uintptr, text string) Arg { return Arg{n: n, text: text} }
@@ -61,7 +66,7 @@ func String(s string) Arg {
 	if strings.IndexByte(s, 0) >= 0 {
 		panic("launch: NUL byte in string")
 	}
-	return Arg{mem: append([]byte(s), 0), text: strconv.Quote(s)}
+	return Arg{mem: append([]byte(s), 0)}
 }
 
 // Memory is a pointer to b.
@@ -70,11 +75,32 @@ func Memory(b []byte, text string) Arg { return Arg{mem: b, text: text} }
 // Result is what an earlier step left in s.
 func Result(s *Slot, text string) Arg { return Arg{slot: s, text: text} }
 
+// Record is a pointer to a struct of a word and what an earlier step leaves in
+// the slot, an int or a word. Both architectures are little-endian, so that the
+// kernel finds an int in the word's first half.
+func Record(head uintptr, text string) (*Slot, Arg) {
+	r := new([2]Slot)
+	r[0].word = head
+	return &r[1], Arg{n: sys.WordAddress(&r[0].word), keep: r, text: text}
+}
+
 func (a Arg) value() uintptr {
 	if a.mem != nil {
 		return sys.Address(a.mem)
 	}
 	return a.n
+}
+
+func (a Arg) print() string {
+	switch {
+	case a.slot != nil:
+		return "<" + a.text + ">"
+	case a.text != "":
+		return a.text
+	case a.mem != nil:
+		return strconv.Quote(string(a.mem[:len(a.mem)-1]))
+	}
+	return strconv.Itoa(int(a.n))
 }
 
 // Text returns the step as it is printed by --explain.
@@ -91,13 +117,14 @@ func (s Step) Text() string {
 	}
 	texts := make([]string, len(s.Args))
 	for i, a := range s.Args {
-		texts[i] = a.text
+		texts[i] = a.print()
 	}
 	return s.Name + "(" + strings.Join(texts, ", ") + ")"
 }
 
 // Explain lists the steps of p and of the processes that it starts, one line
-// each; runs of steps that differ only in their arguments are one line.
+// each; runs of steps that differ only in their arguments are one line, and so
+// is a step with those that depend on it.
 func (p *Process) Explain() []string {
 	lines := []string{p.Name + ":"}
 	var forks []*Process
@@ -111,7 +138,14 @@ func (p *Process) Explain() []string {
 		if n-i > 1 {
 			text += fmt.Sprintf(" ... %s  (%d calls)", p.Steps[n-1].Text(), n-i)
 		}
-		lines = append(lines, "  "+text)
+		switch last := &lines[len(lines)-1]; {
+		case s.If != nil:
+			*last += ", then " + text
+		case s.Unless != nil:
+			*last += ", else " + text
+		default:
+			lines = append(lines, "  "+text)
+		}
 		if s.Fork != nil {
 			forks = append(forks, s.Fork)
 		}
