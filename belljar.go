@@ -68,6 +68,9 @@ type Options struct {
 	Supervisor Supervisor
 	Unshare    Switch        // namespaces and a private root
 	Root       *unshare.Root // what the private root shows; nil is the default root
+	// HostNetwork leaves out the network namespace, so that the program could
+	// reach the host's network as far as the policy allows sockets.
+	HostNetwork bool
 	// UID and GID are who the program runs as. If nil, a run started by root
 	// gets 65534, and any other run its own.
 	UID, GID *int

@@ -57,6 +57,9 @@ func (p *plan) namespaceLayers() []Layer {
 		if p.root == nil {
 			l.State, l.Why = LayerOff, p.whyNoNamespaces()
 		}
+		if name == "network-namespace" && p.root != nil && p.opts.HostNetwork {
+			l.State, l.Why = LayerOff, "the host's network is kept"
+		}
 		layers = append(layers, l)
 	}
 	user := Layer{"user-namespace", LayerOff, "root needs none"}

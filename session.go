@@ -70,7 +70,7 @@ func (p *plan) prepare() (s *session, err error) {
 	s.program = program.Process()
 	first := s.program
 	if p.root != nil {
-		spec := unshare.Spec{Root: p.root, User: p.userNS, UID: p.uid, GID: p.gid}
+		spec := unshare.Spec{Root: p.root, HostNetwork: p.opts.HostNetwork, User: p.userNS, UID: p.uid, GID: p.gid}
 		if s.sandbox, err = spec.Sandbox(s.program, life); err != nil {
 			return nil, err
 		}

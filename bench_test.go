@@ -1,0 +1,68 @@
+package belljar_test
+
+import (
+	"context"
+	"os/exec"
+	"runtime"
+	"testing"
+
+	"github.com/belljar/belljar"
+	"github.com/belljar/belljar/policy"
+)
+
+// spawners start /bin/true and wait for it. os/exec is the yardstick: ratios
+// to it count, not times.
+var spawners = []struct {
+	name string
+	opts *belljar.Options
+}{
+	{"os-exec", nil},
+	{"ptrace", &belljar.Options{Supervisor: belljar.Ptrace, Unshare: belljar.Off}},
+	{"unshare-hostnet", &belljar.Options{Supervisor: belljar.NoOne, Unshare: belljar.On, HostNetwork: true}},
+	{"unshare", &belljar.Options{Supervisor: belljar.NoOne, Unshare: belljar.On}},
+	{"both", &belljar.Options{}},
+}
+
+func spawn(b *testing.B, opts *belljar.Options) {
+	b.Helper()
+	if opts == nil {
+		if err := exec.Command("/bin/true").Run(); err != nil {
+			b.Fatal(err)
+		}
+		return
+	}
+	r, err := belljar.Run(context.Background(), belljar.Command{Args: []string{"/bin/true"}}, *opts)
+	if err != nil || r.Verdict != belljar.OK {
+		b.Fatalf("%+v, %v", r, err)
+	}
+}
+
+// BenchmarkSpawn is the time of one run of a program that does nothing.
+func BenchmarkSpawn(b *testing.B) {
+	benchmarkSpawners(b)
+}
+
+// BenchmarkSpawnLargeHeap is the same from a process with a 1 GiB heap. A
+// launch that copied page tables would be many times slower.
+func BenchmarkSpawnLargeHeap(b *testing.B) {
+	heap := make([]byte, 1<<30)
+	for i := 0; i < len(heap); i += 4096 {
+		heap[i] = 1
+	}
+	benchmarkSpawners(b)
+	runtime.KeepAlive(heap)
+}
+
+func benchmarkSpawners(b *testing.B) {
+	judge := policy.Judge()
+	for _, s := range spawners {
+		b.Run(s.name, func(b *testing.B) {
+			if s.opts != nil {
+				s.opts.Policy = judge
+			}
+			for b.Loop() {
+				spawn(b, s.opts)
+			}
+		})
+	}
+}
