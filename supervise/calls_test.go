@@ -30,7 +30,7 @@ func TestEveryPathCall(t *testing.T) {
 		if len(want) == 0 || slices.Contains(notDecided, name) {
 			continue
 		}
-		call := pathCallOf(name)
+		call := pathCallOf[name]
 		if call == nil {
 			t.Errorf("%s: not in the table, has paths at %v", name, want)
 			continue
@@ -111,7 +111,7 @@ func TestReadRequest(t *testing.T) {
 			want: req(at(3, "p", write, entry), at(4, "q", write, entry))},
 		{what: "NULL", trap: trapOf("stat", 0), errno: syscall.EFAULT},
 	} {
-		got, errno := readRequest(c.trap, pathCallOf(c.trap.Name()))
+		got, errno := readRequest(c.trap, pathCallOf[c.trap.Name()])
 		if errno != c.errno || !slices.Equal(got.paths[:got.n], c.want) {
 			t.Errorf("%s: %+v, %v\nwant %+v, %v", c.what, got.paths[:got.n], errno, c.want, c.errno)
 		}

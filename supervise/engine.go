@@ -151,13 +151,14 @@ func (e *Engine) plan() {
 	for i := range counters {
 		counters[i] = &counter{rule: &e.policy.Counts[i]}
 	}
+	asks := e.asksAtAll()
 	for nr, name := range e.table.Calls() {
 		for len(e.calls) <= nr {
 			e.calls = append(e.calls, callPlan{})
 		}
 		p := &e.calls[nr]
-		p.path = pathCallOf(name)
-		p.asks = e.mayAsk(name)
+		p.path = pathCallOf[name]
+		p.asks = asks && e.mayAsk(name)
 		for _, c := range counters {
 			if c.rule.Call == name || policy.IsGroup(c.rule.Call) && syscalls.InGroup(c.rule.Call, name) {
 				p.counts = append(p.counts, c)
@@ -166,13 +167,24 @@ func (e *Engine) plan() {
 	}
 }
 
-func pathCallOf(name string) *pathCall {
+// pathCallOf finds the row of a call in pathCalls.
+var pathCallOf = func() map[string]*pathCall {
+	rows := make(map[string]*pathCall, len(pathCalls))
 	for i := range pathCalls {
-		if pathCalls[i].name == name {
-			return &pathCalls[i]
+		rows[pathCalls[i].name] = &pathCalls[i]
+	}
+	return rows
+}()
+
+// asksAtAll reports whether the policy sends anything to the user's handler.
+// Few do, and for the others no call needs a closer look.
+func (e *Engine) asksAtAll() bool {
+	for i := range e.policy.Rules {
+		if e.policy.Rules[i].Do.Kind == policy.Trap {
+			return true
 		}
 	}
-	return nil
+	return e.policy.Default.Kind == policy.Trap
 }
 
 // mayAsk reports whether the policy sends some form of a call to the user's
