@@ -2,7 +2,6 @@ package belljar
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"runtime"
@@ -12,8 +11,6 @@ import (
 
 	"github.com/belljar/belljar/internal/launch"
 	"github.com/belljar/belljar/internal/sys"
-	"github.com/belljar/belljar/seccomp"
-	"github.com/belljar/belljar/seccomp/bpf"
 	"github.com/belljar/belljar/supervise/ptrace"
 	"github.com/belljar/belljar/unshare"
 )
@@ -82,27 +79,6 @@ func (p *plan) prepare() (s *session, err error) {
 
 // setIDs reports whether the program runs as somebody else than this process.
 func (p *plan) setIDs() bool { return syscall.Geteuid() == 0 && !p.userNS }
-
-// filter compiles the policy for the kernel.
-func (p *plan) filter(token *launch.Token) ([]byte, error) {
-	exec := token.Pointers()
-	prog, err := seccomp.Compile(p.policy, seccomp.Options{Table: p.table, Trap: p.trapCalls(), Exec: &exec})
-	if err != nil {
-		return nil, err
-	}
-	return encode(prog), nil
-}
-
-// encode lays a program out as an array of struct sock_filter.
-func encode(prog bpf.Program) []byte {
-	b := make([]byte, 0, 8*len(prog))
-	for _, in := range prog {
-		b = binary.NativeEndian.AppendUint16(b, in.Op)
-		b = append(b, in.Jt, in.Jf)
-		b = binary.NativeEndian.AppendUint32(b, in.K)
-	}
-	return b
-}
 
 func (s *session) close() {
 	if s.files != nil {

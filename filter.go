@@ -1,0 +1,136 @@
+package belljar
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+	"sync"
+
+	"github.com/belljar/belljar/internal/launch"
+	"github.com/belljar/belljar/policy"
+	"github.com/belljar/belljar/seccomp"
+	"github.com/belljar/belljar/seccomp/bpf"
+)
+
+// filters keeps the filters of the last policies: a judge runs thousands of
+// programs under one. A filter is found by the content of what it was compiled
+// from, so a policy that was changed in place is another one.
+var filters = struct {
+	sync.Mutex
+	byKey map[[sha256.Size]byte]*template
+}{byKey: make(map[[sha256.Size]byte]*template)}
+
+// maxFilters bounds the cache, which is emptied when it is full.
+const maxFilters = 64
+
+// template is a compiled filter with the places where a launch token belongs.
+type template struct {
+	prog   bpf.Program
+	places []place
+}
+
+// place is an instruction that compares half of a token's pointer.
+type place struct {
+	at, pointer int
+	high        bool
+}
+
+// blank stands for the token in a template. Its halves are values that no
+// policy compares by accident, and all different.
+var blank = [3]uint64{0xb3111a20_b3111a21, 0xb3111a22_b3111a23, 0xb3111a24_b3111a25}
+
+// filter returns the policy as the kernel takes it, an array of struct
+// sock_filter.
+func (p *plan) filter(token *launch.Token) ([]byte, error) {
+	trap := p.trapCalls()
+	key := filterKey(p.policy, trap)
+	filters.Lock()
+	t := filters.byKey[key]
+	filters.Unlock()
+	if t == nil {
+		prog, err := seccomp.Compile(p.policy, seccomp.Options{Table: p.table, Trap: trap, Exec: &blank})
+		if err != nil {
+			return nil, err
+		}
+		t = newTemplate(prog)
+		filters.Lock()
+		if len(filters.byKey) >= maxFilters {
+			clear(filters.byKey)
+		}
+		filters.byKey[key] = t
+		filters.Unlock()
+	}
+	return t.encode(token.Pointers()), nil
+}
+
+func newTemplate(prog bpf.Program) *template {
+	t := &template{prog: prog}
+	for at, in := range prog {
+		for i, v := range blank {
+			switch in.K {
+			case uint32(v):
+				t.places = append(t.places, place{at, i, false})
+			case uint32(v >> 32):
+				t.places = append(t.places, place{at, i, true})
+			}
+		}
+	}
+	return t
+}
+
+// encode lays the filter out with the token's pointers in their places.
+func (t *template) encode(pointers [3]uint64) []byte {
+	prog := slices.Clone(t.prog)
+	for _, p := range t.places {
+		k := pointers[p.pointer]
+		if p.high {
+			k >>= 32
+		}
+		prog[p.at].K = uint32(k)
+	}
+	b := make([]byte, 0, 8*len(prog))
+	for _, in := range prog {
+		b = binary.NativeEndian.AppendUint16(b, in.Op)
+		b = append(b, in.Jt, in.Jf)
+		b = binary.NativeEndian.AppendUint32(b, in.K)
+	}
+	return b
+}
+
+// filterKey digests all that a filter depends on.
+func filterKey(p *policy.Policy, trap map[string]bool) [sha256.Size]byte {
+	b := make([]byte, 0, 16<<10)
+	action := func(a policy.Action) {
+		b = append(b, byte(a.Kind))
+		b = binary.LittleEndian.AppendUint16(b, a.Errno)
+	}
+	text := func(s string) {
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(s)))
+		b = append(b, s...)
+	}
+	action(p.Default)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(p.Rules)))
+	for i := range p.Rules {
+		r := &p.Rules[i]
+		text(r.Call)
+		action(r.Do)
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(r.When)))
+		for _, c := range r.When {
+			b = append(b, byte(c.Arg), byte(c.Op))
+			b = binary.LittleEndian.AppendUint64(b, c.Mask)
+			b = binary.LittleEndian.AppendUint32(b, uint32(len(c.Values)))
+			for _, v := range c.Values {
+				b = binary.LittleEndian.AppendUint64(b, v)
+			}
+		}
+	}
+	names := make([]string, 0, len(trap))
+	for name := range trap {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		text(name)
+	}
+	return sha256.Sum256(b)
+}

@@ -1,0 +1,71 @@
+package belljar
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/belljar/belljar/policy"
+	"github.com/belljar/belljar/seccomp"
+	"github.com/belljar/belljar/seccomp/bpf"
+	"github.com/belljar/belljar/syscalls"
+)
+
+// A filter from a template equals one that was compiled for the token.
+func TestTemplate(t *testing.T) {
+	for _, name := range policy.Presets() {
+		p, _ := policy.Preset(name)
+		o := seccomp.Options{Table: syscalls.AMD64, Trap: map[string]bool{"openat": true}, Exec: &blank}
+		prog, err := seccomp.Compile(p, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token := [3]uint64{0x1234_0000_5678, 0x7fff_1111_2222, 0x3f00_aaaa_bbb8}
+		got := newTemplate(prog).encode(token)
+		o.Exec = &token
+		want, err := seccomp.Compile(p, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, decode(got)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+func decode(b []byte) bpf.Program {
+	prog := make(bpf.Program, 0, len(b)/8)
+	for ; len(b) > 0; b = b[8:] {
+		prog = append(prog, bpf.Instruction{Op: binary.NativeEndian.Uint16(b), Jt: b[2], Jf: b[3], K: binary.NativeEndian.Uint32(b[4:])})
+	}
+	return prog
+}
+
+// What changes a filter changes its key.
+func TestFilterKey(t *testing.T) {
+	trap := map[string]bool{"openat": true, "stat": true}
+	base := filterKey(policy.Judge(), trap)
+	if base != filterKey(policy.Judge(), trap) {
+		t.Error("the same policy has two keys")
+	}
+	for what, change := range map[string]func(*policy.Policy){
+		"default": func(p *policy.Policy) { p.Default.Errno++ },
+		"action":  func(p *policy.Policy) { p.Rules[3].Do.Kind ^= 1 },
+		"call":    func(p *policy.Policy) { p.Rules[3].Call += "x" },
+		"order":   func(p *policy.Policy) { p.Rules[0], p.Rules[len(p.Rules)-1] = p.Rules[len(p.Rules)-1], p.Rules[0] },
+		"rule":    func(p *policy.Policy) { p.Rules = p.Rules[1:] },
+		"when": func(p *policy.Policy) {
+			p.Rules[0].When = append(p.Rules[0].When, policy.Cond{Arg: 5, Values: []uint64{1}})
+		},
+	} {
+		p := policy.Judge()
+		change(p)
+		if filterKey(p, trap) == base {
+			t.Errorf("a change of %s keeps the key", what)
+		}
+	}
+	if filterKey(policy.Judge(), map[string]bool{"openat": true}) == base {
+		t.Error("a change of the traps keeps the key")
+	}
+}
