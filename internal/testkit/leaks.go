@@ -91,9 +91,7 @@ func observe() traces {
 	t.threads = len(names("/proc/self/task"))
 	t.processes = processes()
 	info, _ := os.ReadFile("/proc/self/mountinfo")
-	for _, line := range strings.Split(string(info), "\n") {
-		t.mounts = append(t.mounts, line)
-	}
+	t.mounts = strings.Split(string(info), "\n")
 	for _, name := range names(os.TempDir()) {
 		if filepath.Join(os.TempDir(), name) != cache.dir { // which Main removes
 			t.temporary = append(t.temporary, name)
