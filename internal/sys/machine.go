@@ -43,11 +43,16 @@ type Step struct {
 	Args   [6]uintptr
 	From   [6]*uintptr // where not nil: the argument is what this points to
 	Want   uintptr
-	OK     [2]uintptr // errors that count as success
-	Into   *uintptr   // where the result goes, if anywhere
+	OK     [6]uintptr // errors that count as success
+	Into   *uintptr   // where the result goes, if anywhere; None for an error
+	If     *uintptr   // where not nil: the step is skipped if this points to None
+	Unless *uintptr   // where not nil: the step is skipped if this does not
 	Gate   *Gate      // Await
 	Proc   *Proc      // Fork, Join
 }
+
+// None is the result of a step that failed in a way that is OK, or was skipped.
+const None = ^uintptr(0)
 
 // Proc is one process of a launch.
 type Proc struct {
@@ -180,23 +185,13 @@ func runSteps(m *Machine, p *Proc) {
 	s := (*Step)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(m.Steps)), uintptr(p.Start)*unsafe.Sizeof(Step{})))
 	for pc := int32(p.Start); ; pc++ {
 		var r, errno uintptr
-		switch s.Op {
-		case Call:
-			r, errno = callStep(s)
-			if s.Expect && errno == 0 && r != s.Want {
-				errno = uintptr(syscall.ECHILD)
-			}
-		case Fork:
-			c := s.Proc
-			r, errno = rawClone(cloneFlags|s.Args[0], c.top(), &c.tid, &c.live, m, c)
-		case Await:
-			errno = s.Gate.await()
-		case Join:
-			errno = s.Proc.join()
-		case Exit:
-			exitProcess(0)
+		switch {
+		case s.If != nil && *s.If == None || s.Unless != nil && *s.Unless != None:
+			r = None
+		default:
+			r, errno = takeStep(m, s)
 		}
-		if errno != 0 && errno != s.OK[0] && errno != s.OK[1] {
+		if errno != 0 && !s.tolerates(errno) {
 			p.failed, p.errno = pc+1, errno
 			exitProcess(127)
 		}
@@ -205,6 +200,40 @@ func runSteps(m *Machine, p *Proc) {
 		}
 		s = (*Step)(unsafe.Add(unsafe.Pointer(s), unsafe.Sizeof(Step{})))
 	}
+}
+
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func takeStep(m *Machine, s *Step) (r, errno uintptr) {
+	switch s.Op {
+	case Call:
+		r, errno = callStep(s)
+		if s.Expect && errno == 0 && r != s.Want {
+			errno = uintptr(syscall.ECHILD)
+		}
+	case Fork:
+		c := s.Proc
+		r, errno = rawClone(cloneFlags|s.Args[0], c.top(), &c.tid, &c.live, m, c)
+	case Await:
+		errno = s.Gate.await()
+	case Join:
+		errno = s.Proc.join()
+	case Exit:
+		exitProcess(0)
+	}
+	return r, errno
+}
+
+//go:nosplit
+//go:norace
+func (s *Step) tolerates(errno uintptr) bool {
+	for _, ok := range &s.OK {
+		if ok == errno {
+			return true
+		}
+	}
+	return false
 }
 
 //go:nosplit
