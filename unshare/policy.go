@@ -79,6 +79,10 @@ func (r Root) grant(name, fixed string, write bool) Root {
 	switch {
 	case name == "/" || fixed == "/":
 		return r // too much to be meant
+	case isSysfs(name):
+		// Runtimes look there and do without; it tells about the host and
+		// would be a mount for each file. A bind shows it to who wants it.
+		return r
 	case ok && (m.Kind == Proc || m.Kind == Dev || m.Kind == Mask):
 		return r
 	case ok && m.Kind == Tmpfs && (rest == "" || fixed == m.Target):
@@ -89,6 +93,11 @@ func (r Root) grant(name, fixed string, write bool) Root {
 		return r
 	}
 	return r.With(Mount{Kind: Bind, Target: r.resolve(name), Source: name, Writable: write})
+}
+
+func isSysfs(name string) bool {
+	_, ok := below("/sys", name)
+	return ok
 }
 
 func (r Root) refuse(name string) Root {
