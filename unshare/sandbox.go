@@ -13,8 +13,13 @@ import (
 // nothing is left to kill or reap.
 func (s *Sandbox) Ready(l *launch.Launch) error {
 	err := l.Wait(s.Process)
-	if _, werr := sys.WaitPID(s.Process.PID(), nil); werr != nil && err == nil {
+	status, werr := sys.WaitPID(s.Process.PID(), nil)
+	switch {
+	case err != nil:
+	case werr != nil:
 		err = fmt.Errorf("wait for the helper: %w", werr)
+	case status != 0:
+		err = fmt.Errorf("the helper was ended by signal %d", status.Signal())
 	}
 	// If one that the helper awaits fails the helper does too, but the other
 	// knows why.

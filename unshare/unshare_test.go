@@ -159,7 +159,7 @@ func TestInitReapsOrphans(t *testing.T) {
 	script := `sh -c '(timeout -s KILL 0.3 sh -c "while :; do :; done"; true) & ' >/dev/null 2>&1; sleep 0.6; echo /proc/[0-9]*`
 	o, err := run(t, ownSpec(), "/bin/sh", "-c", script)
 	if err != nil || o.out != "/proc/1 /proc/2\n" {
-		t.Errorf("output %q, error %v; want no process but init and the shell", o.out, err)
+		t.Errorf("status %#x, output %q, error %v; want no process but init and the shell", o.status, o.out, err)
 	}
 	if cpu := time.Duration(o.orphan.Utime.Nano()); cpu < 20*time.Millisecond {
 		t.Errorf("init's usage has %v of its adopted processes; want about 300ms", cpu)

@@ -29,13 +29,16 @@ parent:
 	MOVQ	$0, errno+56(FP)
 	RET
 child:
+	// Go's register ABI: arguments in AX and BX, with room on the stack to
+	// spill them, g in R14, which the kernel preserved, and X15 zero. The
+	// call is indirect, so that the linker does not see a recursion without
+	// a stack check: this is another stack.
 	SUBQ	$16, SP
-	MOVQ	R12, 0(SP)
-	MOVQ	R13, 8(SP)
-	// Indirect, so that the linker does not see a recursion without a stack
-	// check: this is another stack.
-	MOVQ	$·runSteps(SB), AX
-	CALL	AX
+	MOVQ	R12, AX
+	MOVQ	R13, BX
+	XORPS	X15, X15
+	MOVQ	·stepsEntry(SB), CX
+	CALL	CX
 	INT	$3	// runSteps never returns
 
 // func loadAcquire(p *int32) int32

@@ -28,12 +28,14 @@ parent:
 	MOVD	ZR, errno+56(FP)
 	RET
 child:
-	SUB	$32, RSP
-	MOVD	R19, 8(RSP)
-	MOVD	R20, 16(RSP)
-	// Indirect, so that the linker does not see a recursion without a stack
+	// Go's register ABI: arguments in R0 and R1, with room on the stack to
+	// spill them, and g in R28, which the kernel preserved. The call is
+	// indirect, so that the linker does not see a recursion without a stack
 	// check: this is another stack.
-	MOVD	$·runSteps(SB), R5
+	SUB	$32, RSP
+	MOVD	R19, R0
+	MOVD	R20, R1
+	MOVD	·stepsEntry(SB), R5
 	BL	(R5)
 	BRK	$0	// runSteps never returns
 
