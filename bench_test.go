@@ -23,15 +23,15 @@ var spawners = []struct {
 	{"both", &belljar.Options{}},
 }
 
-func spawn(b *testing.B, opts *belljar.Options) {
+func spawn(b *testing.B, runner *belljar.Runner) {
 	b.Helper()
-	if opts == nil {
+	if runner == nil {
 		if err := exec.Command("/bin/true").Run(); err != nil {
 			b.Fatal(err)
 		}
 		return
 	}
-	r, err := belljar.Run(context.Background(), belljar.Command{Args: []string{"/bin/true"}}, *opts)
+	r, err := runner.Run(context.Background(), belljar.Command{Args: []string{"/bin/true"}})
 	if err != nil || r.Verdict != belljar.OK {
 		b.Fatalf("%+v, %v", r, err)
 	}
@@ -57,11 +57,13 @@ func benchmarkSpawners(b *testing.B) {
 	judge := policy.Judge()
 	for _, s := range spawners {
 		b.Run(s.name, func(b *testing.B) {
+			var runner *belljar.Runner
 			if s.opts != nil {
 				s.opts.Policy = judge
+				runner = belljar.NewRunner(*s.opts)
 			}
 			for b.Loop() {
-				spawn(b, s.opts)
+				spawn(b, runner)
 			}
 		})
 	}

@@ -19,6 +19,7 @@ func (p *plan) enforcement() []Layer {
 		{Name: "seccomp", State: LayerOn},
 		{Name: "no-new-privs", State: LayerOn},
 		{Name: "capabilities", State: LayerOn},
+		p.credentialLayer(),
 		{Name: "rlimits", State: LayerOn},
 		p.ptraceLayer(),
 		p.fileLayer(),
@@ -28,6 +29,13 @@ func (p *plan) enforcement() []Layer {
 		Layer{"cgroup", LayerOff, "not in this version: CPU and memory are measured by the tracer and from /proc"},
 		Layer{"landlock", LayerOff, "not in this version"},
 		Layer{"notify", LayerOff, "not in this version"})
+}
+
+func (p *plan) credentialLayer() Layer {
+	if p.setIDs() {
+		return Layer{"credentials", LayerOn, ""}
+	}
+	return Layer{"credentials", LayerPartial, "the program runs as the user who started it, with that user's groups"}
 }
 
 func (p *plan) ptraceLayer() Layer {

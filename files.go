@@ -18,6 +18,10 @@ type files struct {
 	copies []func() error
 	done   chan error // one value per copy
 
+	// owner, if not nil, is who the pipes are given to, so that the program
+	// can reopen them through /dev/stdin and its like.
+	owner *owner
+
 	output   atomic.Int64 // bytes that came through pipes
 	limit    int64
 	exceeded func()
@@ -30,10 +34,12 @@ type directFile struct {
 	size int64 // before the run
 }
 
+type owner struct{ uid, gid int }
+
 // openFiles prepares the program's descriptors. exceeded is called once when
 // more than limit bytes (0: no limit) came through pipes.
-func openFiles(cmd *Command, limit int64, exceeded func()) (f *files, err error) {
-	f = &files{limit: limit, exceeded: exceeded}
+func openFiles(cmd *Command, who *owner, limit int64, exceeded func()) (f *files, err error) {
+	f = &files{owner: who, limit: limit, exceeded: exceeded}
 	defer func() {
 		if err != nil {
 			f.close()
@@ -83,7 +89,7 @@ func (f *files) input(r io.Reader) error {
 		f.add(r)
 		return nil
 	}
-	pr, pw, err := os.Pipe()
+	pr, pw, err := f.pipe()
 	if err != nil {
 		return fmt.Errorf("standard input: %w", err)
 	}
@@ -97,6 +103,17 @@ func (f *files) input(r io.Reader) error {
 	return nil
 }
 
+func (f *files) pipe() (r, w *os.File, err error) {
+	if r, w, err = os.Pipe(); err != nil || f.owner == nil {
+		return r, w, err
+	}
+	if err := r.Chown(f.owner.uid, f.owner.gid); err != nil { // of both ends
+		closeAll([]*os.File{r, w})
+		return nil, nil, err
+	}
+	return r, w, nil
+}
+
 func (f *files) out(w io.Writer) error {
 	switch w := w.(type) {
 	case nil:
@@ -108,7 +125,7 @@ func (f *files) out(w io.Writer) error {
 		}
 		return nil
 	}
-	pr, pw, err := os.Pipe()
+	pr, pw, err := f.pipe()
 	if err != nil {
 		return fmt.Errorf("output: %w", err)
 	}

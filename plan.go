@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 
@@ -21,8 +20,9 @@ import (
 // plan is everything that is decided before a run starts. Making one has no
 // effect on the host.
 type plan struct {
+	runner *Runner
 	cmd    Command
-	opts   Options
+	opts   *Options
 	policy *policy.Policy
 	table  *syscalls.Table
 
@@ -40,21 +40,16 @@ type plan struct {
 // nobody is who a program runs as when root starts it.
 const nobody = 65534
 
-func newPlan(cmd Command, opts Options) (*plan, error) {
+// plan decides how a command is run.
+func (r *Runner) plan(cmd Command) (*plan, error) {
+	if err := r.check(); err != nil {
+		return nil, err
+	}
 	if len(cmd.Args) == 0 {
 		return nil, errors.New("no program to run")
 	}
-	p := &plan{cmd: cmd, opts: opts, policy: opts.Policy, table: syscalls.ForGOARCH(runtime.GOARCH)}
-	if p.table == nil {
-		return nil, &FeatureError{Feature: "the architecture " + runtime.GOARCH}
-	}
-	if p.policy == nil {
-		p.policy = policy.Judge()
-	}
-	if err := p.policy.Validate(); err != nil {
-		return nil, err
-	}
-	for _, step := range []func() error{p.findDir, p.findProgram, p.chooseIDs, p.chooseNamespaces, p.chooseSupervisor, p.refuseNetworkRules, p.buildEngine} {
+	p := &plan{runner: r, cmd: cmd, opts: &r.opts, policy: r.opts.Policy, table: r.table}
+	for _, step := range []func() error{p.findDir, p.findProgram, p.chooseIDs, p.chooseNamespaces, p.chooseSupervisor} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -152,9 +147,6 @@ func (p *plan) chooseIDs() error {
 
 func (p *plan) chooseNamespaces() error {
 	if p.opts.Unshare == Off {
-		if p.opts.Root != nil {
-			return errors.New("a private root needs namespaces, which are switched off")
-		}
 		return nil
 	}
 	userNS, err := unshare.Available()
@@ -166,18 +158,11 @@ func (p *plan) chooseNamespaces() error {
 		return nil
 	}
 	p.userNS = userNS
-	root := p.opts.Root
-	if root == nil {
-		def := unshare.DefaultRoot()
-		root = &def
+	if p.cmd.Dir == "" {
+		p.dir = "/" // the caller's directory is nothing of the program's
 	}
-	r := root.ForPolicy(p.policy, p.dir).WithProgram(p.path)
-	if p.cmd.Dir != "" {
-		r = r.WithDir(p.dir)
-	} else {
-		p.dir = "/"
-	}
-	p.root = &r
+	root := p.runner.root(p.dir).WithProgram(p.path).WithDir(p.dir)
+	p.root = &root
 	return nil
 }
 
@@ -204,7 +189,12 @@ func (p *plan) chooseSupervisor() error {
 	default:
 		return &FeatureError{Feature: "supervisor " + string(p.opts.Supervisor), Why: "not in this version"}
 	}
-	return nil
+	if p.supervisor == NoOne {
+		return nil
+	}
+	var err error
+	p.engine, err = p.runner.engine(p.dir, p.path)
+	return err
 }
 
 // needsTraps says what in the policy or the options only a supervisor can do,
@@ -226,30 +216,6 @@ func (p *plan) needsTraps() string {
 		}
 	}
 	return ""
-}
-
-// refuseNetworkRules keeps a promise from being made that this version cannot
-// keep.
-func (p *plan) refuseNetworkRules() error {
-	if len(p.policy.Network.Rules) > 0 {
-		return &FeatureError{Feature: "network rules", Why: "not in this version; decide socket and connect under syscalls"}
-	}
-	return nil
-}
-
-func (p *plan) buildEngine() error {
-	if p.supervisor == NoOne {
-		return nil
-	}
-	e, err := supervise.NewEngine(supervise.EngineConfig{
-		Policy: p.policy, Table: p.table, Dir: p.dir, Root: "/",
-		User: p.opts.Handler, Observe: p.opts.Observe, Program: p.path,
-	})
-	if err != nil {
-		return err
-	}
-	p.engine = e
-	return nil
 }
 
 // trapCalls are the calls that the filter hands to the tracer.

@@ -41,7 +41,11 @@ func (p *plan) prepare() (s *session, err error) {
 			s.close()
 		}
 	}()
-	if s.files, err = openFiles(&p.cmd, p.opts.Limits.Output, func() { s.end("output") }); err != nil {
+	var who *owner
+	if p.setIDs() {
+		who = &owner{p.uid, p.gid}
+	}
+	if s.files, err = openFiles(&p.cmd, who, p.opts.Limits.Output, func() { s.end("output") }); err != nil {
 		return nil, err
 	}
 	if s.token, err = launch.NewToken(p.path, p.cmd.Args, p.cmd.Env); err != nil {
@@ -77,8 +81,9 @@ func (p *plan) prepare() (s *session, err error) {
 	return s, err
 }
 
-// setIDs reports whether the program runs as somebody else than this process.
-func (p *plan) setIDs() bool { return syscall.Geteuid() == 0 && !p.userNS }
+// setIDs reports whether the program's user is set. Only root can do that; in
+// a user namespace all of root's IDs mean what they mean outside.
+func (p *plan) setIDs() bool { return syscall.Geteuid() == 0 }
 
 func (s *session) close() {
 	if s.files != nil {

@@ -11,6 +11,7 @@ import (
 type rules struct {
 	set     *policy.FileSet
 	pos     policy.Pos // of the default
+	dir     string     // of the command, for a relative program
 	program string     // canonical path of the program's own file, or ""
 }
 

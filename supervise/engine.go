@@ -49,6 +49,7 @@ type Engine struct {
 	user     Handler
 	userTurn sync.Mutex
 	observe  func(*Trap, Decision)
+	root     string // of the program, on the host
 
 	judges   bool // paths are decided, or observed
 	rules    rules
@@ -81,7 +82,7 @@ func NewEngine(c EngineConfig) (*Engine, error) {
 	if table == nil {
 		return nil, fmt.Errorf("policy engine: no system call table for %s", runtime.GOARCH)
 	}
-	e := &Engine{policy: c.Policy, table: table, user: c.User, observe: c.Observe}
+	e := &Engine{policy: c.Policy, table: table, user: c.User, observe: c.Observe, root: cmp.Or(c.Root, "/")}
 	e.judges = c.Observe != nil || refusesPaths(&c.Policy.Files)
 	if err := e.prepareRules(&c); err != nil {
 		return nil, fmt.Errorf("policy engine: %w", err)
@@ -107,9 +108,9 @@ func refusesPaths(f *policy.Files) bool {
 }
 
 func (e *Engine) prepareRules(c *EngineConfig) error {
-	root, errno := sys.OpenFile(sys.AT_FDCWD, cmp.Or(c.Root, "/"), sys.O_PATH|sys.O_DIRECTORY)
+	root, errno := sys.OpenFile(sys.AT_FDCWD, e.root, sys.O_PATH|sys.O_DIRECTORY)
 	if errno != 0 {
-		return fmt.Errorf("open root %s: %w", c.Root, errno)
+		return fmt.Errorf("open root %s: %w", e.root, errno)
 	}
 	defer sys.CloseFile(root)
 	canon := func(path string) string { return e.resolver.canonicalRule(root, path) }
@@ -117,15 +118,38 @@ func (e *Engine) prepareRules(c *EngineConfig) error {
 	if err != nil {
 		return err
 	}
-	e.rules = rules{set: set, pos: c.Policy.Files.Pos}
-	if c.Program != "" {
-		program := c.Program
-		if !strings.HasPrefix(program, "/") {
-			program = join(c.Dir, program)
-		}
-		e.rules.program = canon(program)
-	}
+	e.rules = rules{set: set, pos: c.Policy.Files.Pos, dir: c.Dir}
+	e.rules.program = e.canonicalProgram(root, c.Program)
 	return nil
+}
+
+func (e *Engine) canonicalProgram(root int, program string) string {
+	switch {
+	case program == "":
+		return ""
+	case !strings.HasPrefix(program, "/"):
+		program = join(e.rules.dir, program)
+	}
+	return e.resolver.canonicalRule(root, program)
+}
+
+// ForRun returns an engine with the same rules for another run, whose calls it
+// counts anew. It is much cheaper than NewEngine, which looks up where each
+// rule's path leads on the host.
+func (e *Engine) ForRun(program string) (*Engine, error) {
+	root, errno := sys.OpenFile(sys.AT_FDCWD, e.root, sys.O_PATH|sys.O_DIRECTORY)
+	if errno != 0 {
+		return nil, fmt.Errorf("policy engine: open root %s: %w", e.root, errno)
+	}
+	defer sys.CloseFile(root)
+	run := &Engine{policy: e.policy, table: e.table, user: e.user, observe: e.observe, root: e.root, judges: e.judges, rules: e.rules}
+	run.rules.program = run.canonicalProgram(root, program)
+	if len(e.policy.Counts) == 0 {
+		run.calls = e.calls // nothing in it changes
+	} else {
+		run.plan()
+	}
+	return run, nil
 }
 
 // canonicalRule is the canonical form of a path in a rule, below a root that

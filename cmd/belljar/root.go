@@ -16,7 +16,7 @@ func buildRoot(dir string, mounts []mountFlag) (*unshare.Root, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--root %s: %w", quote(dir), err)
 		}
-		root = unshare.Root{Dir: abs}
+		root = unshare.DirRoot(abs, false)
 	}
 	parse := map[string]func(string) (unshare.Mount, error){"bind": unshare.ParseBind, "tmpfs": unshare.ParseTmpfs}
 	for _, m := range mounts {

@@ -59,6 +59,9 @@ func (p *Program) Process() *Process {
 		Args: []Arg{Named(sys.KeyctlJoinSession, "KEYCTL_JOIN_SESSION_KEYRING"), Null()},
 		OK:   []syscall.Errno{syscall.ENOSYS, syscall.EDQUOT}})
 	s = append(s, p.credentialSteps()...)
+	if p.SetIDs {
+		s = append(s, p.Parent.Steps()...) // setresuid has cleared it
+	}
 	s = append(s, Step{Name: "chdir", Nr: syscall.SYS_CHDIR, Args: []Arg{String(p.Dir)}})
 	s = append(s, resetSignals()...)
 	if p.Gate != nil {
