@@ -3,8 +3,10 @@ package belljar
 import (
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 
+	"github.com/belljar/belljar/internal/launch"
 	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/supervise"
 	"github.com/belljar/belljar/syscalls"
@@ -26,6 +28,10 @@ type Runner struct {
 	mu    sync.Mutex
 	roots map[string]unshare.Root      // for the policy, by directory
 	rules map[string]*supervise.Engine // the policy's, by directory
+
+	templates []*unshare.Template // of private roots, the newest last
+	sandboxes int                 // that no template fitted
+	noMore    bool                // templates cannot be made here
 }
 
 // NewRunner returns a runner. Mistakes in the options are reported by Run.
@@ -91,6 +97,52 @@ func (r *Runner) root(dir string) unshare.Root {
 	}
 	r.roots[dir] = root().ForPolicy(r.opts.Policy, dir)
 	return r.roots[dir]
+}
+
+// maxTemplates bounds the mount namespaces that a runner holds.
+const maxTemplates = 8
+
+// sandbox returns the processes of a sandbox around program. From the second
+// one on, what sandboxes can share is mounted once for all.
+func (r *Runner) sandbox(spec *unshare.Spec, program *launch.Process, life *launch.Lifeline) (*unshare.Sandbox, error) {
+	if t := r.template(spec); t != nil {
+		return t.Sandbox(spec, program, life)
+	}
+	return spec.Sandbox(program, life)
+}
+
+// template returns one that fits, if there is one or one can be made. It makes
+// sandboxes faster, not stronger, so that nothing is lost without.
+func (r *Runner) template(spec *unshare.Spec) *unshare.Template {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range slices.Backward(r.templates) {
+		if t.Fits(spec) {
+			return t
+		}
+	}
+	if r.sandboxes++; r.sandboxes < 2 || r.noMore {
+		return nil
+	}
+	var t *unshare.Template
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // the thread ends with what it started
+		t, err = spec.Template()
+	}()
+	<-done
+	if err != nil {
+		r.noMore = true
+		return nil
+	}
+	if len(r.templates) == maxTemplates {
+		// Its descriptor may be in use by a run; the collector closes it.
+		r.templates = r.templates[1:]
+	}
+	r.templates = append(r.templates, t)
+	return t
 }
 
 // engine returns a policy engine for one run of a program in dir.

@@ -34,30 +34,34 @@ type session struct {
 }
 
 // prepare builds all that the launch needs. close undoes it.
-func (p *plan) prepare() (s *session, err error) {
-	s = &session{plan: p}
-	defer func() {
-		if err != nil {
-			s.close()
-		}
-	}()
+func (p *plan) prepare() (*session, error) {
+	s := &session{plan: p}
+	if err := s.build(); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *session) build() (err error) {
+	p := s.plan
 	var who *owner
 	if p.setIDs() {
 		who = &owner{p.uid, p.gid}
 	}
 	if s.files, err = openFiles(&p.cmd, who, p.opts.Limits.Output, func() { s.end("output") }); err != nil {
-		return nil, err
+		return err
 	}
 	if s.token, err = launch.NewToken(p.path, p.cmd.Args, p.cmd.Env); err != nil {
-		return nil, err
+		return err
 	}
 	filter, err := p.filter(s.token)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	life, err := launch.Self()
 	if err != nil {
-		return nil, &SetupError{Step: "pidfd_open", Err: err}
+		return &SetupError{Step: "pidfd_open", Err: err}
 	}
 	umask := 0o022
 	if p.opts.Umask != nil {
@@ -72,13 +76,13 @@ func (p *plan) prepare() (s *session, err error) {
 	first := s.program
 	if p.root != nil {
 		spec := unshare.Spec{Root: p.root, HostNetwork: p.opts.HostNetwork, User: p.userNS, UID: p.uid, GID: p.gid}
-		if s.sandbox, err = spec.Sandbox(s.program, life); err != nil {
-			return nil, err
+		if s.sandbox, err = p.runner.sandbox(&spec, s.program, life); err != nil {
+			return err
 		}
 		first = s.sandbox.Process
 	}
 	s.launch, err = launch.Prepare(first)
-	return s, err
+	return err
 }
 
 // setIDs reports whether the program's user is set. Only root can do that; in
@@ -133,10 +137,20 @@ func (s *session) run(ctx context.Context) (*ptrace.Outcome, error) {
 	if err = errors.Join(err, s.endSandbox()); err != nil {
 		return nil, &SetupError{Step: "trace", Err: err}
 	}
-	if err := s.launch.Wait(s.program); err != nil {
-		return nil, setupError(err)
+	for _, p := range s.processes() {
+		if err := s.launch.Wait(p); err != nil {
+			return nil, setupError(err)
+		}
 	}
 	return outcome, nil
+}
+
+// processes are those that a failed step may have ended, the causes first.
+func (s *session) processes() []*launch.Process {
+	if s.sandbox == nil {
+		return []*launch.Process{s.program}
+	}
+	return []*launch.Process{s.sandbox.Init, s.program}
 }
 
 // start launches the processes up to the gate and attaches the tracer.

@@ -152,6 +152,16 @@ func (p *planner) remountAll(source string, copied fd, attr attributes) error {
 	return nil
 }
 
+// makeMasks makes the file and the directory that masks are copies of.
+func (p *planner) makeMasks() {
+	if p.masks {
+		return
+	}
+	p.masks = true
+	p.add(call("mknodat", syscall.SYS_MKNODAT, p.scratch.arg(), launch.String(maskFile), launch.Named(syscall.S_IFREG, "S_IFREG|0"), launch.Int(0)),
+		call("mkdirat", syscall.SYS_MKDIRAT, p.scratch.arg(), launch.String(maskDir), launch.Int(0)))
+}
+
 // mask puts something that cannot be opened over what is there.
 func (p *planner) mask(m Mount) error {
 	name, ours := p.host(m.Target)
@@ -162,11 +172,7 @@ func (p *planner) mask(m Mount) error {
 	if m, _, _ := (Root{Mounts: p.done}).covering(m.Target); m.Kind == Proc && p.uid != 0 && st.Mode().Perm()&0o7 == 0 {
 		return nil // root's, and the program has no capability to open it
 	}
-	if !p.masks {
-		p.masks = true
-		p.add(call("mknodat", syscall.SYS_MKNODAT, p.scratch.arg(), launch.String(maskFile), launch.Named(syscall.S_IFREG, "S_IFREG|0"), launch.Int(0)),
-			call("mkdirat", syscall.SYS_MKDIRAT, p.scratch.arg(), launch.String(maskDir), launch.Int(0)))
-	}
+	p.makeMasks()
 	source := maskFile
 	if st.IsDir() {
 		source = maskDir

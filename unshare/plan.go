@@ -67,9 +67,11 @@ type planner struct {
 	base    fd   // of the new root
 	scratch fd   // of a tmpfs where masks are made
 	masks   bool // they are
-	made    map[string]bool
-	done    []Mount // file systems in their place
-	seal    []fd    // file systems of ours that become read-only when all is in them
+	// keepMasks leaves the masks in the root, for those who copy it.
+	keepMasks bool
+	made      map[string]bool
+	done      []Mount // file systems in their place
+	seal      []fd    // file systems of ours that become read-only when all is in them
 }
 
 const (
@@ -82,13 +84,24 @@ const (
 // namespace, of every process in it, and leave nothing of the host's reachable.
 // What the program's user could not open anyway need not be masked.
 func (r Root) steps(uid int, setattr bool) ([]launch.Step, error) {
-	p := &planner{root: r.expand(), uid: uid, setattr: setattr, base: newFD("root"), steps: make([]launch.Step, 0, 256), made: map[string]bool{"/": true}}
+	return newPlanner(r.expand(), uid, setattr).all()
+}
+
+func newPlanner(r Root, uid int, setattr bool) *planner {
+	return &planner{root: r, uid: uid, setattr: setattr, base: newFD("root"), steps: make([]launch.Step, 0, 256), made: map[string]bool{"/": true}}
+}
+
+// all returns the steps for the whole root.
+func (p *planner) all() ([]launch.Step, error) {
 	p.add(
 		call("umask", syscall.SYS_UMASK, launch.Int(0)),
 		call("mount", syscall.SYS_MOUNT, launch.Null(), launch.String("/"), launch.Null(),
 			launch.Named(syscall.MS_REC|syscall.MS_PRIVATE, "MS_REC|MS_PRIVATE"), launch.Null()))
 	if err := p.openBase(); err != nil {
 		return nil, err
+	}
+	if p.keepMasks {
+		p.makeMasks()
 	}
 	for _, m := range p.root.Mounts {
 		if err := p.mount(m); err != nil {
@@ -175,7 +188,7 @@ func (p *planner) mount(m Mount) (err error) {
 // finish takes the masks' names away, makes what is ours read-only, and leaves
 // the old root.
 func (p *planner) finish() {
-	if p.masks {
+	if p.masks && !p.keepMasks {
 		p.add(call("unlinkat", syscall.SYS_UNLINKAT, p.scratch.arg(), launch.String(maskFile), launch.Int(0)),
 			call("unlinkat", syscall.SYS_UNLINKAT, p.scratch.arg(), launch.String(maskDir), launch.Named(sys.AtRemovedir, "AT_REMOVEDIR")))
 	}

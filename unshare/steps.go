@@ -43,7 +43,13 @@ type fd struct {
 
 func newFD(text string) fd { return fd{new(launch.Slot), text} }
 
-func (f fd) arg() launch.Arg { return launch.Result(f.slot, f.text) }
+// arg is AT_FDCWD for an fd without a slot.
+func (f fd) arg() launch.Arg {
+	if f.slot == nil {
+		return atCwd
+	}
+	return launch.Result(f.slot, f.text)
+}
 
 // openTree opens a copy of what is mounted at and below name. A copy without
 // the mounts below could show what they hide, so the kernel refuses it.

@@ -160,11 +160,9 @@ var (
 
 func boundingSteps() []Step {
 	var s []Step
-	for c := range 64 {
-		// The kernel refuses the numbers beyond its last capability.
-		s = append(s, Step{Name: "prctl(PR_CAPBSET_DROP)", Nr: syscall.SYS_PRCTL, OK: []syscall.Errno{syscall.EINVAL},
-			Args: []Arg{Named(sys.PrCapbsetDrop, "PR_CAPBSET_DROP"), Int(c), Int(0), Int(0), Int(0)}})
-	}
+	// The kernel refuses the numbers beyond its last capability.
+	s = append(s, Step{Name: "prctl(PR_CAPBSET_DROP)", Nr: syscall.SYS_PRCTL, OK: []syscall.Errno{syscall.EINVAL}, Times: 64, Vary: 1,
+		Args: []Arg{Named(sys.PrCapbsetDrop, "PR_CAPBSET_DROP"), Int(0), Int(0), Int(0), Int(0)}})
 	return slices.Clip(append(s, Step{Name: "prctl(PR_CAP_AMBIENT_CLEAR_ALL)", Nr: syscall.SYS_PRCTL,
 		Args: []Arg{Named(sys.PrCapAmbient, "PR_CAP_AMBIENT"), Named(sys.PrCapAmbientClearAll, "PR_CAP_AMBIENT_CLEAR_ALL"), Int(0), Int(0), Int(0)}}))
 }
@@ -189,15 +187,13 @@ func signalSteps() []Step {
 	// struct sigaction of the kernel: handler, flags, restorer, mask; all
 	// zero is SIG_DFL on every architecture.
 	action := make([]byte, 32)
-	var s []Step
-	for sig := 1; sig <= 64; sig++ {
-		if sig == int(syscall.SIGKILL) || sig == int(syscall.SIGSTOP) {
-			continue
-		}
-		s = append(s, Step{Name: "rt_sigaction", Nr: syscall.SYS_RT_SIGACTION, Args: []Arg{Int(sig), Memory(action, "SIG_DFL"), Null(), Int(8)}})
+	return []Step{
+		// EINVAL is for SIGKILL and SIGSTOP.
+		{Name: "rt_sigaction", Nr: syscall.SYS_RT_SIGACTION, OK: []syscall.Errno{syscall.EINVAL}, Times: 64, Vary: 0,
+			Args: []Arg{Int(1), Memory(action, "SIG_DFL"), Null(), Int(8)}},
+		{Name: "rt_sigprocmask", Nr: syscall.SYS_RT_SIGPROCMASK,
+			Args: []Arg{Named(sys.SigSetmask, "SIG_SETMASK"), Memory(make([]byte, 8), "[]"), Null(), Int(8)}},
 	}
-	return slices.Clip(append(s, Step{Name: "rt_sigprocmask", Nr: syscall.SYS_RT_SIGPROCMASK,
-		Args: []Arg{Named(sys.SigSetmask, "SIG_SETMASK"), Memory(make([]byte, 8), "[]"), Null(), Int(8)}}))
 }
 
 // filterStep installs a seccomp filter. struct sock_fprog is a 16-bit length,

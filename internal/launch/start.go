@@ -85,7 +85,7 @@ func (l *Launch) flatten(p *Process) error {
 }
 
 func (s *Step) raw() sys.Step {
-	r := sys.Step{Nr: s.Nr}
+	r := sys.Step{Nr: s.Nr, Times: uintptr(s.Times), Vary: uint8(s.Vary)}
 	switch {
 	case s.Fork != nil:
 		r.Op, r.Proc = sys.Fork, s.Fork.proc

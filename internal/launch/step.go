@@ -2,6 +2,7 @@ package launch
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,6 +23,9 @@ type Step struct {
 	Await *sys.Gate       // instead of a call: wait for it
 	Join  *Process        // instead of a call: wait until it, forked before, executed its program
 	Exit  bool            // instead of a call: end the process well
+
+	// A call is made Times times, at least once, the argument Vary counting up.
+	Times, Vary int
 
 	// The step is skipped unless an earlier one left a result in If, and if
 	// one left a result in Unless: an error that is OK leaves none, and a
@@ -123,20 +127,17 @@ func (s Step) Text() string {
 }
 
 // Explain lists the steps of p and of the processes that it starts, one line
-// each; runs of steps that differ only in their arguments are one line, and so
-// is a step with those that depend on it.
+// each, a step with those that depend on it in one line.
 func (p *Process) Explain() []string {
 	lines := []string{p.Name + ":"}
 	var forks []*Process
-	for i := 0; i < len(p.Steps); {
-		s := p.Steps[i]
-		n := i + 1
-		for s.Nr != 0 && n < len(p.Steps) && p.Steps[n].Name == s.Name && len(s.Args) > 0 && repeats[s.Name] {
-			n++
-		}
+	for _, s := range p.Steps {
 		text := s.Text()
-		if n-i > 1 {
-			text += fmt.Sprintf(" ... %s  (%d calls)", p.Steps[n-1].Text(), n-i)
+		if s.Times > 1 {
+			last := s
+			last.Args = slices.Clone(s.Args)
+			last.Args[s.Vary] = Int(int(s.Args[s.Vary].n) + s.Times - 1)
+			text += fmt.Sprintf(" ... %s  (%d calls)", last.Text(), s.Times)
 		}
 		switch last := &lines[len(lines)-1]; {
 		case s.If != nil:
@@ -149,13 +150,9 @@ func (p *Process) Explain() []string {
 		if s.Fork != nil {
 			forks = append(forks, s.Fork)
 		}
-		i = n
 	}
 	for _, f := range forks {
 		lines = append(lines, f.Explain()...)
 	}
 	return lines
 }
-
-// repeats names the steps that come in long runs.
-var repeats = map[string]bool{"rt_sigaction": true, "prctl(PR_CAPBSET_DROP)": true}

@@ -42,6 +42,8 @@ type Step struct {
 	Nr     uintptr // system call number
 	Args   [6]uintptr
 	From   [6]*uintptr // where not nil: the argument is what this points to
+	Times  uintptr // how often the call is made, 0 means once; each time
+	Vary   uint8   // this argument is one more
 	Want   uintptr
 	OK     [6]uintptr // errors that count as success
 	Into   *uintptr   // where the result goes, if anywhere; None for an error
@@ -208,7 +210,9 @@ func runSteps(m *Machine, p *Proc) {
 func takeStep(m *Machine, s *Step) (r, errno uintptr) {
 	switch s.Op {
 	case Call:
-		r, errno = callStep(s)
+		for k := uintptr(0); k == 0 || k < s.Times && (errno == 0 || s.tolerates(errno)); k++ {
+			r, errno = callStep(s, k)
+		}
 		if s.Expect && errno == 0 && r != s.Want {
 			errno = uintptr(syscall.ECHILD)
 		}
@@ -239,12 +243,15 @@ func (s *Step) tolerates(errno uintptr) bool {
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func callStep(s *Step) (r, errno uintptr) {
+func callStep(s *Step, k uintptr) (r, errno uintptr) {
 	a := s.Args
 	for i := range a {
 		if from := s.From[i]; from != nil {
 			a[i] = *from
 		}
+	}
+	if int(s.Vary) < len(a) {
+		a[s.Vary] += k
 	}
 	r, _, e := syscall.RawSyscall6(s.Nr, a[0], a[1], a[2], a[3], a[4], a[5])
 	return r, uintptr(e)

@@ -17,6 +17,7 @@ const (
 	SysFsconfig      = unix.SYS_FSCONFIG
 	SysFsmount       = unix.SYS_FSMOUNT
 	SysOpenat2       = unix.SYS_OPENAT2
+	SysSetns         = unix.SYS_SETNS
 	SysUmount2       = unix.SYS_UMOUNT2
 	SysSethostname   = unix.SYS_SETHOSTNAME
 	SysSetdomainname = unix.SYS_SETDOMAINNAME

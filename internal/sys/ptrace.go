@@ -106,6 +106,18 @@ func WaitPID(pid int, usage *syscall.Rusage) (syscall.WaitStatus, error) {
 	}
 }
 
+// WaitStop waits until a child has stopped itself, or reaps it if it ends
+// before.
+func WaitStop(pid int) (stopped bool, err error) {
+	var status syscall.WaitStatus
+	for {
+		_, err := syscall.Wait4(pid, &status, unix.WALL|unix.WUNTRACED, nil)
+		if err != syscall.EINTR {
+			return status.Stopped(), err
+		}
+	}
+}
+
 // ReadMemory reads another process's memory at addr, as far as it is readable.
 // No bytes at all is EFAULT.
 func ReadMemory(pid int, addr uint64, buf []byte) (int, error) {
