@@ -161,7 +161,7 @@ func (p *plan) chooseNamespaces() error {
 	if p.cmd.Dir == "" {
 		p.dir = "/" // the caller's directory is nothing of the program's
 	}
-	root := p.runner.root(p.dir).WithProgram(p.path).WithDir(p.dir)
+	root := p.runner.root(p.dir).WithProgram(p.path)
 	p.root = &root
 	return nil
 }

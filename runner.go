@@ -3,7 +3,6 @@ package belljar
 import (
 	"errors"
 	"runtime"
-	"slices"
 	"sync"
 
 	"github.com/belljar/belljar/internal/launch"
@@ -29,9 +28,9 @@ type Runner struct {
 	roots map[string]unshare.Root      // for the policy, by directory
 	rules map[string]*supervise.Engine // the policy's, by directory
 
-	templates []*unshare.Template // of private roots, the newest last
-	sandboxes int                 // that no template fitted
-	noMore    bool                // templates cannot be made here
+	templates map[string]*unshare.Template // of roots, by directory
+	sandboxes int                          // made without a template
+	noMore    bool                         // templates cannot be made here
 }
 
 // NewRunner returns a runner. Mistakes in the options are reported by Run.
@@ -44,6 +43,8 @@ func NewRunner(o Options) *Runner {
 		table: syscalls.ForGOARCH(runtime.GOARCH),
 		roots: make(map[string]unshare.Root),
 		rules: make(map[string]*supervise.Engine),
+
+		templates: make(map[string]*unshare.Template),
 	}
 }
 
@@ -95,7 +96,7 @@ func (r *Runner) root(dir string) unshare.Root {
 	if len(r.roots) >= maxDirs {
 		clear(r.roots)
 	}
-	r.roots[dir] = root().ForPolicy(r.opts.Policy, dir)
+	r.roots[dir] = root().ForPolicy(r.opts.Policy, dir).WithDir(dir)
 	return r.roots[dir]
 }
 
@@ -104,24 +105,24 @@ const maxTemplates = 8
 
 // sandbox returns the processes of a sandbox around program. From the second
 // one on, what sandboxes can share is mounted once for all.
-func (r *Runner) sandbox(spec *unshare.Spec, program *launch.Process, life *launch.Lifeline) (*unshare.Sandbox, error) {
-	if t := r.template(spec); t != nil {
+func (r *Runner) sandbox(spec *unshare.Spec, dir string, program *launch.Process, life *launch.Lifeline) (*unshare.Sandbox, error) {
+	if t := r.template(spec, dir); t != nil && t.Fits(spec) {
 		return t.Sandbox(spec, program, life)
 	}
 	return spec.Sandbox(program, life)
 }
 
-// template returns one that fits, if there is one or one can be made. It makes
-// sandboxes faster, not stronger, so that nothing is lost without.
-func (r *Runner) template(spec *unshare.Spec) *unshare.Template {
+// template returns that of the private root for commands in dir, if there is
+// one or one can be made. It makes sandboxes faster, not stronger, so that
+// nothing is lost without.
+func (r *Runner) template(spec *unshare.Spec, dir string) *unshare.Template {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, t := range slices.Backward(r.templates) {
-		if t.Fits(spec) {
-			return t
-		}
+	if t := r.templates[dir]; t != nil {
+		return t
 	}
-	if r.sandboxes++; r.sandboxes < 2 || r.noMore {
+	root := r.roots[dir]
+	if r.sandboxes++; r.sandboxes < 2 || r.noMore || root.Mounts == nil {
 		return nil
 	}
 	var t *unshare.Template
@@ -130,7 +131,9 @@ func (r *Runner) template(spec *unshare.Spec) *unshare.Template {
 	go func() {
 		defer close(done)
 		runtime.LockOSThread() // the thread ends with what it started
-		t, err = spec.Template()
+		shared := *spec
+		shared.Root = &root
+		t, err = shared.Template()
 	}()
 	<-done
 	if err != nil {
@@ -138,10 +141,9 @@ func (r *Runner) template(spec *unshare.Spec) *unshare.Template {
 		return nil
 	}
 	if len(r.templates) == maxTemplates {
-		// Its descriptor may be in use by a run; the collector closes it.
-		r.templates = r.templates[1:]
+		clear(r.templates) // runs may be using them; the collector closes them
 	}
-	r.templates = append(r.templates, t)
+	r.templates[dir] = t
 	return t
 }
 

@@ -76,7 +76,7 @@ func (s *session) build() (err error) {
 	first := s.program
 	if p.root != nil {
 		spec := unshare.Spec{Root: p.root, HostNetwork: p.opts.HostNetwork, User: p.userNS, UID: p.uid, GID: p.gid}
-		if s.sandbox, err = p.runner.sandbox(&spec, s.program, life); err != nil {
+		if s.sandbox, err = p.runner.sandbox(&spec, p.dir, s.program, life); err != nil {
 			return err
 		}
 		first = s.sandbox.Process

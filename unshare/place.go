@@ -112,9 +112,14 @@ func (p *planner) bind(m Mount) error {
 		return err
 	}
 	tree := newFD(m.Source)
-	p.add(openTree(tree, atCwd, m.Source))
+	open := []launch.Step{openTree(tree, atCwd, m.Source)}
 	if p.setattr {
-		p.add(setAttributes(tree, attr, st.IsDir()))
+		open = append(open, setAttributes(tree, attr, st.IsDir()))
+	}
+	if p.inTemplate {
+		p.before = append(p.before, open...)
+	} else {
+		p.add(open...)
 	}
 	p.place(tree, m.Target)
 	p.done = append(p.done, m)

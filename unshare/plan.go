@@ -69,9 +69,13 @@ type planner struct {
 	masks   bool // they are
 	// keepMasks leaves the masks in the root, for those who copy it.
 	keepMasks bool
-	made      map[string]bool
-	done      []Mount // file systems in their place
-	seal      []fd    // file systems of ours that become read-only when all is in them
+	// inTemplate says that the process is in a template already, where the
+	// host's files have no path; they are opened before.
+	inTemplate bool
+	before     []launch.Step
+	made       map[string]bool
+	done       []Mount // file systems in their place
+	seal       []fd    // file systems of ours that become read-only when all is in them
 }
 
 const (

@@ -124,11 +124,13 @@ func (t *Template) sharedSteps() ([]launch.Step, error) {
 
 // ownSteps mounts what a sandbox must have for itself into a copy of the
 // template: what the template says and what the sandbox's root has more.
-func (t *Template) ownSteps(more []Mount) ([]launch.Step, error) {
+//
+// The steps of before come before the template is entered.
+func (t *Template) ownSteps(more []Mount) (before, inside []launch.Step, err error) {
 	mounts := slices.Concat(t.own, more)
 	p := newPlanner(Root{Mounts: mounts}, t.uid, true)
 	p.steps = append(p.steps, call("umask", syscall.SYS_UMASK, launch.Int(0)))
-	p.masks, p.scratch = true, fd{text: "AT_FDCWD"}
+	p.masks, p.inTemplate, p.scratch = true, true, fd{text: "AT_FDCWD"}
 	for _, m := range t.shared {
 		if m.Kind == Bind {
 			p.done = append(p.done, m)
@@ -137,10 +139,10 @@ func (t *Template) ownSteps(more []Mount) ([]launch.Step, error) {
 	for _, m := range mounts {
 		p.made[m.Target] = m.Kind == Proc || m.Kind == Tmpfs
 		if err := p.mount(m); err != nil {
-			return nil, fmt.Errorf("private root: %w", err)
+			return nil, nil, fmt.Errorf("private root: %w", err)
 		}
 	}
-	return p.steps, nil
+	return p.before, p.steps, nil
 }
 
 // Fits reports whether a sandbox of s can be made from the template: its root
@@ -164,7 +166,7 @@ func (t *Template) Fits(s *Spec) bool {
 // Sandbox is Spec.Sandbox for a Spec that the template fits. Init does nothing
 // but become init, beside the program's process, which adds the mounts.
 func (t *Template) Sandbox(s *Spec, program *launch.Process, parent *launch.Lifeline) (*Sandbox, error) {
-	mounts, err := t.ownSteps(s.Root.Mounts[len(t.mounts):])
+	before, mounts, err := t.ownSteps(s.Root.Mounts[len(t.mounts):])
 	if err != nil {
 		return nil, err
 	}
@@ -187,6 +189,7 @@ func (t *Template) Sandbox(s *Spec, program *launch.Process, parent *launch.Life
 
 	helper := &launch.Process{Name: "namespaces"}
 	helper.Steps = append(helper.Steps, parent.Steps()...)
+	helper.Steps = append(helper.Steps, before...)
 	helper.Steps = append(helper.Steps, call("setns", sys.SysSetns, launch.Named(t.ns.Fd(), "template"), launch.Named(syscall.CLONE_NEWNS, "CLONE_NEWNS")))
 	helper.Steps = append(helper.Steps, s.namespaces(nil)...)
 	helper.Steps = append(helper.Steps,

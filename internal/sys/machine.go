@@ -42,8 +42,8 @@ type Step struct {
 	Nr     uintptr // system call number
 	Args   [6]uintptr
 	From   [6]*uintptr // where not nil: the argument is what this points to
-	Times  uintptr // how often the call is made, 0 means once; each time
-	Vary   uint8   // this argument is one more
+	Times  uintptr     // how often the call is made, 0 means once; each time
+	Vary   uint8       // this argument is one more
 	Want   uintptr
 	OK     [6]uintptr // errors that count as success
 	Into   *uintptr   // where the result goes, if anywhere; None for an error
