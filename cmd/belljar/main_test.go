@@ -20,7 +20,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"belljar": main})
+	testscript.Main(testkit.Tests{M: m}, map[string]func(){"belljar": main})
 }
 
 // sandboxFlags are how "run" in a script is contained. Scripts whose names

@@ -17,13 +17,19 @@ const cacheVar = "BELLJAR_TEST_PROGRAMS"
 // Main runs a package's tests; call it from TestMain. It gives them a
 // directory of their own for temporary files, since the tests of other packages
 // run at the same time, and fails if a test left something behind.
-func Main(m *testing.M) {
-	code, err := runTests(m)
+func Main(m *testing.M) { os.Exit(Tests{m}.Run()) }
+
+// Tests is what [Main] runs, for packages whose tests something else runs.
+type Tests struct{ M *testing.M }
+
+// Run runs the tests as Main does and returns the exit status.
+func (t Tests) Run() int {
+	code, err := runTests(t.M)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
-	os.Exit(code)
+	return code
 }
 
 func runTests(m *testing.M) (code int, err error) {
