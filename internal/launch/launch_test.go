@@ -123,3 +123,50 @@ func TestExplain(t *testing.T) {
 		}
 	}
 }
+
+// TestConditionalSteps opens one of two files, whichever is there, and passes
+// on a descriptor inside a struct.
+func TestConditionalSteps(t *testing.T) {
+	open := func(into, unless *launch.Slot, name string) launch.Step {
+		return launch.Step{Name: "openat", Nr: syscall.SYS_OPENAT, Into: into, Unless: unless, OK: []syscall.Errno{syscall.ENOENT},
+			Args: []launch.Arg{launch.Int(0), launch.String(name), launch.Int(sys.OPath)}}
+	}
+	for _, name := range []string{"/", "/nonexistent"} {
+		one, record := launch.Record(7, "record")
+		two := new(launch.Slot)
+		steps := []launch.Step{
+			open(one, nil, name),
+			open(two, one, "/dev"),
+			{Name: "fchdir", Nr: syscall.SYS_FCHDIR, If: two, Args: []launch.Arg{launch.Result(two, "<two>")}},
+			{Name: "write", Nr: syscall.SYS_WRITE, Args: []launch.Arg{launch.Int(1), record, launch.Int(12)}},
+		}
+		out, _, err := start(t, func(p *launch.Program) { p.Restrict = steps }, "/bin/pwd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := "\x07\x00\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00/\n"
+		if name != "/" {
+			want = "\x07\x00\x00\x00\x00\x00\x00\x00\xff\xff\xff\xff/dev\n"
+		}
+		if out != want {
+			t.Errorf("%s: output %q, want %q", name, out, want)
+		}
+		p := launch.Process{Name: "p", Steps: steps}
+		if lines := p.Explain(); len(lines) != 3 {
+			t.Errorf("a step and those that depend on it are not one line: %q", lines)
+		}
+	}
+}
+
+// TestLateLimit proves that a limit on descriptors leaves the launch room.
+func TestLateLimit(t *testing.T) {
+	nofile := launch.Rlimit{Resource: sys.RlimitNofile, Name: "RLIMIT_NOFILE", Value: 5}
+	open := launch.Step{Name: "openat", Nr: syscall.SYS_OPENAT, Args: []launch.Arg{launch.Int(0), launch.String("/"), launch.Int(sys.OPath | syscall.O_CLOEXEC)}}
+	out, _, err := start(t, func(p *launch.Program) {
+		p.Limits = append(p.Limits, nofile)
+		p.Restrict = []launch.Step{open, open, open}
+	}, "/bin/sh", "-c", "ulimit -n")
+	if err != nil || out != "5\n" {
+		t.Errorf("error %v, output %q", err, out)
+	}
+}

@@ -197,6 +197,9 @@ func runSteps(m *Machine, p *Proc) {
 			p.failed, p.errno = pc+1, errno
 			exitProcess(127)
 		}
+		if errno != 0 {
+			r = None
+		}
 		if s.Into != nil {
 			*s.Into = r
 		}
