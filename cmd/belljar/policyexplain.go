@@ -175,14 +175,14 @@ func (e *explainer) decide(nr int, args *arguments) verdictOfCall {
 	d := e.engine.Handle(&supervise.Trap{Arch: e.table, Nr: nr, Args: args.regs,
 		PID: os.Getpid(), TID: os.Getpid(), Tracee: args})
 	v.mechanism, v.decision, v.path = e.allowed(name), decisionName(d.Kind), d.Path
-	if d.Kind == supervise.Deny {
+	if d.Errno != 0 {
 		v.decision += " " + errnoName(d.Errno)
 	}
 	switch {
 	case d.Rule != "":
 		v.from = d.Rule
-	case d.Kind == supervise.Deny:
-		v.from = "what the kernel would answer"
+	case d.Kind == supervise.Fail:
+		v.from = "none: the kernel would answer the same"
 	}
 	return v
 }
