@@ -45,6 +45,8 @@ var deps = map[string]row{
 	"supervise":        {ours: []string{"internal/proc", "internal/sys", "policy", "syscalls"}},
 	"supervise/ptrace": {ours: []string{"internal/launch", "internal/proc", "internal/sys", "policy", "supervise", "syscalls"}},
 
+	"landlock": {ours: []string{"internal/launch", "internal/sys", "policy"}},
+
 	"unshare": {ours: []string{"internal/launch", "internal/proc", "internal/sys", "policy"}},
 
 	// The root package puts all of it together.

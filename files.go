@@ -136,12 +136,20 @@ func (f *files) out(w io.Writer) error {
 }
 
 // copy moves the program's output to w until the limit. What is beyond the
-// limit is read no more: the program blocks until it is killed.
+// limit is read no more, and the program is killed.
 func (f *files) copy(w io.Writer, r *os.File) error {
 	defer r.Close() // so that a program outliving w gets EPIPE
 	buf := make([]byte, 32<<10)
+	waited := false
 	for {
 		n, err := r.Read(buf)
+		if errors.Is(err, os.ErrDeadlineExceeded) && !waited {
+			// A slow w may have kept us from reading what is there.
+			waited = true
+			r.SetReadDeadline(time.Now().Add(grace))
+			continue
+		}
+		waited = false
 		total := f.output.Add(int64(n))
 		over := f.limit > 0 && total > f.limit
 		if over {
@@ -163,6 +171,10 @@ func (f *files) copy(w io.Writer, r *os.File) error {
 	}
 }
 
+// grace is how long a pipe may bring nothing after the run before it is given
+// up.
+const grace = time.Second
+
 // started closes the program's ends, which it has now, and starts the copying.
 func (f *files) started() {
 	closeAll(f.theirs)
@@ -178,15 +190,22 @@ func (f *files) started() {
 // wait returns when all output has arrived. The program's processes are dead
 // by now; the deadline is for a pipe that one of them handed to a stranger.
 func (f *files) wait() error {
-	deadline := time.Now().Add(time.Second)
 	for _, file := range f.ours {
-		file.SetReadDeadline(deadline)
+		file.SetReadDeadline(time.Now().Add(grace))
 	}
 	var errs []error
 	for range f.copies {
 		errs = append(errs, <-f.done)
 	}
 	return errors.Join(errs...)
+}
+
+// largest is the size before the run of the largest file written to directly.
+func (f *files) largest() (n int64) {
+	for _, d := range f.direct {
+		n = max(n, d.size)
+	}
+	return n
 }
 
 // written returns how many bytes the program wrote through pipes and directly.

@@ -89,12 +89,21 @@ func (p *plan) findProgram() error {
 			continue // a relative PATH is an invitation to run what lies about
 		}
 		path := filepath.Join(dir, name)
-		if st, err := os.Stat(path); err == nil && !st.IsDir() && st.Mode()&0o111 != 0 {
+		if st, err := os.Stat(p.onHost(path)); err == nil && !st.IsDir() && st.Mode()&0o111 != 0 {
 			p.path = path
 			return nil
 		}
 	}
 	return &SetupError{Step: "execve", Err: syscall.ENOENT, Hint: fmt.Sprintf("no %q in the PATH of the program's environment", name)}
+}
+
+// onHost is where a path of the program's lies on the host, as far as that is
+// known before there is a root.
+func (p *plan) onHost(path string) string {
+	if p.opts.Root != nil && p.opts.Root.Dir != "" {
+		return filepath.Join(p.opts.Root.Dir, path)
+	}
+	return path
 }
 
 func searchPath(env []string) string {
@@ -139,6 +148,12 @@ func (p *plan) chooseIDs() error {
 	if id := p.opts.GID; id != nil {
 		p.gid = *id
 	}
+	for _, id := range []int{p.uid, p.gid} {
+		// -1 means "unchanged" to setresuid, and more than 32 bits are cut off.
+		if id < 0 || id >= 1<<32-1 {
+			return fmt.Errorf("no user or group has the number %d", id)
+		}
+	}
 	if own != 0 && (p.uid != own || p.gid != os.Getegid()) {
 		return &SetupError{Step: "setresuid", Err: syscall.EPERM, Hint: "only root can run a program as somebody else"}
 	}
@@ -161,7 +176,11 @@ func (p *plan) chooseNamespaces() error {
 	if p.cmd.Dir == "" {
 		p.dir = "/" // the caller's directory is nothing of the program's
 	}
-	root := p.runner.root(p.dir).WithProgram(p.path)
+	root := p.runner.root(p.dir, p.cmd.Dir == "")
+	if p.cmd.Dir != "" {
+		root = root.WithDir(p.dir)
+	}
+	root = root.WithProgram(p.path)
 	p.root = &root
 	return nil
 }
@@ -193,7 +212,7 @@ func (p *plan) chooseSupervisor() error {
 		return nil
 	}
 	var err error
-	p.engine, err = p.runner.engine(p.dir, p.path)
+	p.engine, err = p.runner.engine(p.dir, p.path, p.cmd.Dir == "")
 	return err
 }
 
@@ -243,7 +262,10 @@ func (p *plan) trapCalls() map[string]bool {
 }
 
 // rlimits are the limits that the kernel keeps per process.
-func (p *plan) rlimits() []launch.Rlimit {
+//
+// RLIMIT_FSIZE is about a file's size, not about what is written, so a file
+// that is appended to may grow by the whole output limit: largest is its size.
+func (p *plan) rlimits(largest int64) []launch.Rlimit {
 	l := p.opts.Limits
 	list := []launch.Rlimit{{Resource: sys.RlimitCore, Name: "RLIMIT_CORE", Value: 0}}
 	if l.CPU > 0 {
@@ -254,7 +276,7 @@ func (p *plan) rlimits() []launch.Rlimit {
 		list = append(list, launch.Rlimit{Resource: sys.RlimitStack, Name: "RLIMIT_STACK", Value: uint64(l.Stack)})
 	}
 	if l.Output > 0 {
-		list = append(list, launch.Rlimit{Resource: sys.RlimitFsize, Name: "RLIMIT_FSIZE", Value: uint64(l.Output)})
+		list = append(list, launch.Rlimit{Resource: sys.RlimitFsize, Name: "RLIMIT_FSIZE", Value: uint64(l.Output + largest)})
 	}
 	if l.Files > 0 {
 		list = append(list, launch.Rlimit{Resource: sys.RlimitNofile, Name: "RLIMIT_NOFILE", Value: uint64(l.Files)})

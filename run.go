@@ -2,6 +2,7 @@ package belljar
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/belljar/belljar/supervise/ptrace"
@@ -55,6 +56,9 @@ func (s *session) runOnThread(ctx context.Context) (outcome *ptrace.Outcome, err
 		outcome, err = s.run(ctx)
 	}()
 	<-done
+	if outcome == nil && err == nil {
+		err = errors.New("the handler ended its goroutine")
+	}
 	return outcome, err
 }
 

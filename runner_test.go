@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -87,4 +88,98 @@ func TestRunnerManyPrograms(t *testing.T) {
 		}
 	}
 	wg.Wait()
+}
+
+// A file that a policy grants is what the path leads to now, not what it led
+// to when a template was made.
+func TestTemplateSeesReplacedFiles(t *testing.T) {
+	testkit.Root(t)
+	dir := testkit.DirIn(t, "/var")
+	file := filepath.Join(dir, "input")
+	p := policy.Compile()
+	p.Files.Rules = append(p.Files.Rules, policy.FileRule{Pattern: file, Grant: policy.Read})
+	runner := belljar.UnshareRunner(belljar.Options{Policy: p})
+	defer runner.Close()
+	for i := range 5 {
+		want := strings.Repeat("x", i+1)
+		next := file + ".new"
+		if err := os.WriteFile(next, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(next, file); err != nil {
+			t.Fatal(err)
+		}
+		if got := output(t, runner, "/bin/cat", file); got != want {
+			t.Errorf("run %d reads %q, want %q", i, got, want)
+		}
+	}
+}
+
+func TestIDsOutOfRange(t *testing.T) {
+	for _, id := range []int{-1, 1 << 32, 1<<32 - 1} {
+		_, err := belljar.Run(context.Background(), belljar.Command{Args: []string{"/bin/true"}}, belljar.Options{UID: &id})
+		if err == nil || !strings.Contains(err.Error(), "no user or group") {
+			t.Errorf("uid %d: %v", id, err)
+		}
+	}
+}
+
+// A writer that is slow gets all of the output.
+func TestSlowWriter(t *testing.T) {
+	var slow slowWriter
+	res, err := belljar.Run(context.Background(),
+		belljar.Command{Args: []string{"/bin/sh", "-c", "head -c 100000 /dev/zero"}, Env: []string{"PATH=/usr/bin:/bin"}, Stdout: &slow},
+		belljar.Options{Policy: policy.Compile()})
+	if err != nil || slow.n != 100000 || res.OutputBytes != 100000 {
+		t.Errorf("%d bytes arrived, result %+v, error %v", slow.n, res, err)
+	}
+}
+
+type slowWriter struct{ n int }
+
+func (w *slowWriter) Write(b []byte) (int, error) {
+	time.Sleep(1500 * time.Millisecond)
+	w.n += len(b)
+	return len(b), nil
+}
+
+// Descriptor 3 may be the number that Belljar's own pidfd has.
+func TestFileAtLifelinesNumber(t *testing.T) {
+	var files []*os.File
+	for range 12 {
+		f, err := os.Open("/etc/passwd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		files = append(files, f)
+	}
+	var out bytes.Buffer
+	res, err := belljar.Run(context.Background(),
+		belljar.Command{Args: []string{"/bin/sh", "-c", "head -c 4 <&9"}, Env: []string{"PATH=/usr/bin:/bin"}, Stdout: &out, Files: files},
+		belljar.Options{Policy: policy.Compile()})
+	if err != nil || res.Verdict != belljar.OK || out.String() != "root" {
+		t.Errorf("%q, %+v, %v", out.String(), res, err)
+	}
+}
+
+// A program that dies after exec has given up the old one, and before it ran,
+// has been a run.
+func TestBrokenProgram(t *testing.T) {
+	dir := testkit.Dir(t)
+	elf, err := os.ReadFile("/bin/true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := filepath.Join(dir, "broken")
+	if err := os.WriteFile(broken, elf[:len(elf)/3], 0o755); err != nil {
+		t.Fatal(err)
+	}
+	res, err := belljar.Run(context.Background(), belljar.Command{Args: []string{broken}}, belljar.Options{})
+	if err != nil {
+		t.Skipf("the kernel refuses it before: %v", err)
+	}
+	if res.Wall < 0 || res.Wall > time.Minute || res.Setup < 0 || res.Setup > time.Minute {
+		t.Errorf("%+v", res)
+	}
 }

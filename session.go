@@ -31,6 +31,7 @@ type session struct {
 	tracer *ptrace.Tracer // once attached
 	limit  string         // which limit ended the run
 	ended  bool           // the run was told to end, maybe before there was a tracer
+	over   bool           // the program has ended: nothing can end it any more
 }
 
 // prepare builds all that the launch needs. close undoes it.
@@ -68,7 +69,7 @@ func (s *session) build() (err error) {
 		umask = *p.opts.Umask
 	}
 	program := launch.Program{
-		Dir: p.dir, Files: s.files.fds, Umask: umask, Limits: p.rlimits(),
+		Dir: p.dir, Files: s.files.fds, Umask: umask, Limits: p.rlimits(s.files.largest()),
 		SetIDs: p.setIDs(), UID: p.uid, GID: p.gid, Privileged: p.setIDs() || p.userNS,
 		Parent: life, Gate: &s.gate, Filter: filter, Token: s.token,
 	}
@@ -76,7 +77,7 @@ func (s *session) build() (err error) {
 	first := s.program
 	if p.root != nil {
 		spec := unshare.Spec{Root: p.root, HostNetwork: p.opts.HostNetwork, User: p.userNS, UID: p.uid, GID: p.gid}
-		if s.sandbox, err = p.runner.sandbox(&spec, p.dir, s.program, life); err != nil {
+		if s.sandbox, err = p.runner.sandbox(&spec, s.program, life); err != nil {
 			return err
 		}
 		first = s.sandbox.Process
@@ -103,6 +104,9 @@ func (s *session) close() {
 func (s *session) end(limit string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.over && limit != "output" {
+		return // output may still be on its way, all else came too late
+	}
 	if !s.ended {
 		s.ended, s.limit = true, limit
 	}
@@ -117,11 +121,7 @@ func (s *session) run(ctx context.Context) (*ptrace.Outcome, error) {
 	// Never unlocked: the thread ends with the goroutine, so that many runs
 	// at once leave no idle threads behind.
 	runtime.LockOSThread()
-	// setresuid in a process that shares this one's memory would leave this
-	// process undumpable (commit_creds of the kernel).
-	if d := sys.Dumpable(); d == 1 {
-		defer sys.SetDumpable(d)
-	}
+	defer keepDumpable()()
 	if err := s.start(); err != nil {
 		return nil, err
 	}
@@ -129,28 +129,35 @@ func (s *session) run(ctx context.Context) (*ptrace.Outcome, error) {
 	defer stop()
 	done := make(chan struct{})
 	defer close(done)
+	s.markStart() // the program's time; again when it has executed
 	s.gate.Set(sys.Open)
 	s.files.started()
 	go s.watch(done)
 
 	outcome, err := s.tracer.Run()
-	if err = errors.Join(err, s.endSandbox()); err != nil {
+	failure := s.failure()
+	if err = errors.Join(err, s.endSandbox()); failure != nil {
+		return nil, setupError(failure)
+	}
+	if err != nil {
 		return nil, &SetupError{Step: "trace", Err: err}
 	}
-	for _, p := range s.processes() {
-		if err := s.launch.Wait(p); err != nil {
-			return nil, setupError(err)
-		}
+	if !outcome.Started && outcome.Status.Signal() == syscall.SIGKILL && s.endedBy() == "" && !s.cancelled() {
+		// Killed by somebody else before it was the program.
+		return nil, &SetupError{Step: "execve", Err: errors.New("the process was killed before it could start the program")}
 	}
 	return outcome, nil
 }
 
-// processes are those that a failed step may have ended, the causes first.
-func (s *session) processes() []*launch.Process {
-	if s.sandbox == nil {
-		return []*launch.Process{s.program}
+// failure returns the error of a step that ended a process of the launch, the
+// cause before what followed from it. All of them are at their end.
+func (s *session) failure() error {
+	if s.sandbox != nil {
+		if err := s.launch.Wait(s.sandbox.Init); err != nil {
+			return err
+		}
 	}
-	return []*launch.Process{s.sandbox.Init, s.program}
+	return s.launch.Wait(s.program)
 }
 
 // start launches the processes up to the gate and attaches the tracer.
@@ -186,7 +193,7 @@ func (s *session) tracerConfig() ptrace.Config {
 		OwnSignals:    s.root == nil,
 		OutputLimited: s.opts.Limits.Output > 0,
 		Started:       s.markStart,
-		RootEnded:     s.killSandbox,
+		RootEnded:     s.rootEnded,
 	}
 	if s.engine != nil {
 		cfg.Handler = s.engine
@@ -204,7 +211,7 @@ func (s *session) markStart() {
 // the error of the program's own steps, if it had one.
 func (s *session) abandon() error {
 	s.gate.Set(sys.Aborted)
-	err := s.launch.Wait(s.program)
+	err := s.failure()
 	sys.WaitPID(s.program.PID(), nil)
 	s.endSandbox()
 	var step *launch.StepError
@@ -214,8 +221,11 @@ func (s *session) abandon() error {
 	return nil
 }
 
-// killSandbox ends everything in the program's PID namespace.
-func (s *session) killSandbox() {
+// rootEnded notes the program's end and ends what is left in its namespace.
+func (s *session) rootEnded() {
+	s.mu.Lock()
+	s.over = true
+	s.mu.Unlock()
 	if s.sandbox != nil {
 		s.sandbox.Kill()
 	}
@@ -225,6 +235,9 @@ func (s *session) killSandbox() {
 func (s *session) endSandbox() error {
 	if s.sandbox == nil {
 		return nil
+	}
+	if s.launch.Wait(s.sandbox.Init) != nil {
+		return nil // it never became init, and the tracer has reaped it
 	}
 	_, err := s.sandbox.End()
 	return err

@@ -40,7 +40,8 @@ type Sandbox struct {
 	Init    *launch.Process
 	Program *launch.Process
 
-	mapper *mapper
+	mapper   *mapper
+	template *Template // whose descriptor a step uses
 }
 
 var hasMountSetattr = sync.OnceValue(sys.HasMountSetattr)

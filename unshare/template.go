@@ -19,7 +19,33 @@ type Template struct {
 	mounts   []Mount // of the root that it was made from
 	shared   []Mount // what is mounted in it, expanded
 	own      []Mount // what each sandbox must add, expanded
+	sources  []inode // of the binds in shared
 	uid, gid int
+}
+
+// inode says which file or directory a path led to.
+type inode struct {
+	path     string
+	dev, ino uint64
+}
+
+func inodeOf(path string) (inode, error) {
+	var st syscall.Stat_t
+	if err := syscall.Stat(path, &st); err != nil {
+		return inode{}, fmt.Errorf("template: %s: %w", path, err)
+	}
+	return inode{path, uint64(st.Dev), st.Ino}, nil
+}
+
+// Fresh reports whether all that is mounted in the template is still what the
+// host has at these paths: a file may have been replaced by another.
+func (t *Template) Fresh() bool {
+	for _, s := range t.sources {
+		if now, err := inodeOf(s.path); err != nil || now != s {
+			return false
+		}
+	}
+	return true
 }
 
 // Close frees the namespace. Sandboxes that were made from it stay.
@@ -63,6 +89,16 @@ func (s *Spec) Template() (*Template, error) {
 		_, err := os.Lstat(m.Target)
 		return m.Kind == Mask && err != nil
 	})
+	for _, m := range t.shared {
+		if m.Kind != Bind {
+			continue
+		}
+		id, err := inodeOf(m.Source)
+		if err != nil {
+			return nil, err
+		}
+		t.sources = append(t.sources, id)
+	}
 	mounts, err := t.sharedSteps()
 	if err != nil {
 		return nil, err
@@ -196,5 +232,5 @@ func (t *Template) Sandbox(s *Spec, program *launch.Process, parent *launch.Life
 		launch.Step{Name: "clone", Fork: init, Flags: syscall.CLONE_PARENT},
 		launch.Step{Name: "clone", Fork: program, Flags: syscall.CLONE_PARENT},
 		launch.Step{Name: "exit", Exit: true})
-	return &Sandbox{Process: helper, Init: init, Program: program}, nil
+	return &Sandbox{Process: helper, Init: init, Program: program, template: t}, nil
 }

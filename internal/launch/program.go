@@ -47,7 +47,6 @@ func (p *Program) Process() *Process {
 	var s []Step
 	s = append(s, p.Parent.Steps()...)
 	s = append(s, Step{Name: "setsid", Nr: syscall.SYS_SETSID})
-	s = append(s, placeFiles(p.Files)...)
 	s = append(s, Step{Name: "umask", Nr: syscall.SYS_UMASK, Args: []Arg{Named(uintptr(p.Umask), fmt.Sprintf("%#o", p.Umask))}})
 	early, late := p.splitLimits()
 	for _, r := range early {
@@ -62,6 +61,8 @@ func (p *Program) Process() *Process {
 	if p.SetIDs {
 		s = append(s, p.Parent.Steps()...) // setresuid has cleared it
 	}
+	// After the lifeline, whose descriptor may have the number of a file.
+	s = append(s, placeFiles(p.Files)...)
 	s = append(s, Step{Name: "chdir", Nr: syscall.SYS_CHDIR, Args: []Arg{String(p.Dir)}})
 	s = append(s, resetSignals()...)
 	if p.Gate != nil {

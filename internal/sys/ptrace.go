@@ -147,7 +147,8 @@ func moveMemory(nr uintptr, pid int, addr uint64, b []byte) (int, error) {
 		remote[n].base, remote[n].len = addr, size
 		addr, left = addr+size, left-size
 	}
-	r, _, errno := syscall.RawSyscall6(nr, uintptr(pid), uintptr(unsafe.Pointer(&local)), 1,
+	// Not a raw call: a page of the tracee's may be slow to come.
+	r, _, errno := syscall.Syscall6(nr, uintptr(pid), uintptr(unsafe.Pointer(&local)), 1,
 		uintptr(unsafe.Pointer(&remote)), uintptr(n), 0)
 	if errno != 0 {
 		return 0, errno

@@ -81,14 +81,15 @@ func (t *Tracer) exiting(tid int, k *task) {
 		return
 	}
 	p := k.proc
-	if cpu, err := sys.ProcessCPU(p.pid); err == nil {
-		p.cpu = max(p.cpu, cpu)
-	}
 	if p.threads == 1 {
 		t.measure(tid, p)
 	}
+	cpu, err := sys.ProcessCPU(p.pid)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if err == nil {
+		p.cpu = max(p.cpu, cpu)
+	}
 	k.exiting = true
 	p.threads--
 	t.usage.Tasks--

@@ -39,10 +39,9 @@ type Config struct {
 type Cause uint8
 
 const (
-	NoCause Cause = iota
+	NoCause Cause = iota // or Kill
 	Violated
 	OutputExceeded
-	Killed // by Kill
 )
 
 // Violation is the evidence of a refused call.
@@ -65,8 +64,9 @@ type Outcome struct {
 	Denied    int64
 }
 
-// Tracer traces one run. All methods but Kill and Usage must be called from
-// the thread that seized the root process, because ptrace requires it.
+// Tracer traces one run. Any goroutine may call Kill, Usage, Resident and
+// Peak; all other methods belong to the thread that seized the root process,
+// because ptrace requires it.
 type Tracer struct {
 	cfg   Config
 	spawn map[int]bool // numbers of the calls that create tasks
@@ -74,7 +74,6 @@ type Tracer struct {
 	grow  map[int]bool // numbers of the calls that can make a file grow
 	sends map[int]bool // numbers of the calls that send signals
 	root  int
-	pidfd int
 
 	dying   atomic.Bool // the run is over: every tracee gets SIGKILL
 	outcome Outcome
@@ -82,7 +81,8 @@ type Tracer struct {
 	memory  memory
 	early   map[int]bool // tasks that ended before their creator told of them
 
-	mu    sync.Mutex // guards what follows, which Usage reads
+	mu    sync.Mutex // guards what follows
+	pidfd int        // of the root process, -1 once closed
 	tasks map[int]*task
 	procs map[int]*process
 	usage Usage
@@ -140,18 +140,33 @@ func Seize(root int, cfg Config) (*Tracer, error) {
 // a descriptor, so a recycled PID is never hit; the tracer kills the rest.
 func (t *Tracer) Kill() {
 	t.dying.Store(true)
-	sys.PidfdKill(t.pidfd) // fails only if the process is gone
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.pidfd >= 0 {
+		sys.PidfdKill(t.pidfd) // fails only if the process is gone
+	}
+}
+
+// close gives up the root's descriptor, whose number may then mean another
+// process; whoever calls Kill later finds nothing to kill.
+func (t *Tracer) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	syscall.Close(t.pidfd)
+	t.pidfd = -1
 }
 
 // Run handles events until no tracee is left.
 func (t *Tracer) Run() (*Outcome, error) {
-	defer syscall.Close(t.pidfd)
+	defer t.close()
 	for {
 		var status syscall.WaitStatus
 		var usage syscall.Rusage
 		pid, err := sys.WaitTracee(&status, &usage)
 		if errors.Is(err, syscall.ECHILD) {
+			t.mu.Lock()
 			t.outcome.Usage = t.usage
+			t.mu.Unlock()
 			return &t.outcome, nil
 		}
 		if err != nil {
