@@ -56,7 +56,7 @@ func (b *builder) files() {
 	}
 	places := b.places()
 	if b.ABI < 2 && b.moves(places) {
-		b.missing = append(b.missing, Feature{FS, Refer, "REFER, without which no file can move between directories,", 2, true})
+		b.missing = append(b.missing, Feature{FS, Refer, "any rule on files, since without REFER none can move between directories", 2, true})
 		return
 	}
 	b.handle(FS, Known(FS, MaxABI))

@@ -15,11 +15,11 @@
 //   - The inodes of procfs come and go, so a rule on one is a rule on all.
 //
 // In two cases the union is narrower. A directory that a rule grants with all
-// that is in it ("./out/**") cannot itself be removed, renamed or replaced if it
-// exists when the program starts; a rule on it alone ("./out") allows that, and
-// opens the directory that it is in. And what appears or is replaced during the run by somebody else, at a path that
-// a rule names exactly, is not in the union: the kernel was told of another
-// inode, or of none.
+// that is in it ("./out/**") cannot itself be removed, renamed or replaced if
+// it exists when the program starts; a rule on it alone ("./out") allows that,
+// and opens the directory that it is in. And what appears or is replaced during
+// the run by somebody else, at a path that a rule names exactly, is not in the
+// union: the kernel was told of another inode, or of none.
 //
 // The ruleset is made by the launched process itself (see [Ruleset.Steps]),
 // because the file systems of a private root are its own, because a name that

@@ -19,9 +19,7 @@ func (r Ruleset) Report() (state, why string) {
 		return Off, "the kernel has no Landlock (Linux " + ABIs[1].Kernel + "), or it was not chosen at boot (lsm=)"
 	}
 	reasons := append([]string(nil), r.gaps...)
-	for _, m := range r.lacking() {
-		reasons = append(reasons, m)
-	}
+	reasons = append(reasons, r.lacking()...)
 	switch {
 	case !r.Handles():
 		if len(reasons) == 0 {
@@ -45,7 +43,7 @@ func (r Ruleset) lacking() []string {
 			}
 		}
 		if len(names) > 0 {
-			list = append(list, fmt.Sprintf("%s needs ABI %d (Linux %s)", strings.Join(names, " and "), abi, ABIs[abi].Kernel))
+			list = append(list, fmt.Sprintf("ABI %d (Linux %s) is needed for %s", abi, ABIs[abi].Kernel, strings.Join(names, " and ")))
 		}
 	}
 	return list
