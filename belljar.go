@@ -37,7 +37,7 @@ type Limits struct {
 	Wall      time.Duration // from the start of the program
 	Memory    int64         // bytes resident in all processes
 	Stack     int64         // bytes, RLIMIT_STACK
-	Output    int64         // bytes written to Stdout, Stderr and files
+	Output    int64         // bytes written to Stdout and Stderr together, and the size of any one file
 	Processes int           // alive at once; threads count
 	Files     int           // open descriptors, RLIMIT_NOFILE
 }

@@ -32,6 +32,7 @@ type session struct {
 	limit  string         // which limit ended the run
 	ended  bool           // the run was told to end, maybe before there was a tracer
 	over   bool           // the program has ended: nothing can end it any more
+	broken error          // why Belljar cannot go on with the run
 }
 
 // prepare builds all that the launch needs. close undoes it.
@@ -111,8 +112,19 @@ func (s *session) end(limit string) {
 		s.ended, s.limit = true, limit
 	}
 	if s.tracer != nil {
+		s.tracer.Sample()
 		s.tracer.Kill()
 	}
+}
+
+// fail ends the run because a limit cannot be kept.
+func (s *session) fail(err error) {
+	s.mu.Lock()
+	if s.broken == nil && !s.over {
+		s.broken = err
+	}
+	s.mu.Unlock()
+	s.end("")
 }
 
 // run launches and traces the program on the calling goroutine's thread, which
@@ -142,7 +154,12 @@ func (s *session) run(ctx context.Context) (*ptrace.Outcome, error) {
 	if err != nil {
 		return nil, &SetupError{Step: "trace", Err: err}
 	}
-	if !outcome.Started && outcome.Status.Signal() == syscall.SIGKILL && s.endedBy() == "" && !s.cancelled() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken != nil {
+		return nil, s.broken
+	}
+	if !outcome.Started && outcome.Status.Signal() == syscall.SIGKILL && !s.ended {
 		// Killed by somebody else before it was the program.
 		return nil, &SetupError{Step: "execve", Err: errors.New("the process was killed before it could start the program")}
 	}

@@ -67,7 +67,11 @@ func (s *session) checkMemory() time.Duration {
 	if limit > 0 {
 		above = min(max(u.Peak, 1), limit)
 	}
-	resident := s.tracer.Resident(above)
+	resident, err := s.tracer.Resident(above)
+	if err != nil && limit > 0 {
+		s.fail(&SetupError{Step: "measure memory", Err: err})
+		return time.Hour
+	}
 	s.tracer.Peak(resident)
 	if limit <= 0 {
 		return pollMax

@@ -78,7 +78,7 @@ var runFlagTable = []flagGroup{
 		{"wall", "TIME", "time on the clock", limit(parseDuration, func(l *belljar.Limits, d time.Duration) { l.Wall = d }), nil},
 		{"memory", "SIZE", "memory of all its processes: 256M, 1G, 64KiB or bytes", limit(parseSize, func(l *belljar.Limits, n int64) { l.Memory = n }), nil},
 		{"stack", "SIZE", "stack of each process", limit(parseSize, func(l *belljar.Limits, n int64) { l.Stack = n }), nil},
-		{"output", "SIZE", "bytes written to standard output, standard error and files", limit(parseSize, func(l *belljar.Limits, n int64) { l.Output = n }), nil},
+		{"output", "SIZE", "bytes written to standard output and error together, and to any one file", limit(parseSize, func(l *belljar.Limits, n int64) { l.Output = n }), nil},
 		{"processes", "N", "processes and threads alive at once", limit(parseCount, func(l *belljar.Limits, n int) { l.Processes = n }), nil},
 		{"files", "N", "open descriptors of each process", limit(parseCount, func(l *belljar.Limits, n int) { l.Files = n }), nil},
 	}},

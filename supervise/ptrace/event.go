@@ -62,13 +62,13 @@ func (t *Tracer) signalled(pid int, k *task, sig syscall.Signal) {
 	k.forking = false
 	switch sig {
 	case syscall.SIGSYS:
+		k.proc.sigsys = true
 		var info sys.SignalInfo
 		if sys.ReadSignalInfo(pid, &info) == nil && info.Code == sys.SiSyscall {
-			// Linux before 5.16 shows the tracer a filter's kill.
+			// Linux before 5.16 shows the tracer a filter's kill. A program can
+			// send itself the like, so the call must bear it out.
 			t.filterKilled(pid, k)
-			break
 		}
-		k.proc.sigsys = true
 	case syscall.SIGXFSZ:
 		// The kernel sends it with the code of kill(2), so what tells a limit
 		// from a signal is the call that the thread is in.

@@ -184,6 +184,7 @@ func (t *Tracer) end(cause Cause, v *Violation) {
 	if t.outcome.Cause == NoCause && !t.dying.Load() {
 		t.outcome.Cause, t.outcome.Violation = cause, v
 	}
+	t.Sample()
 	t.Kill()
 }
 

@@ -111,6 +111,10 @@ func (t *Tracer) killedCall(tid int) (call, rule string) {
 	if sys.ReadSyscallInfo(tid, &info) == nil && info.Arch != t.cfg.Table.Audit {
 		return fmt.Sprintf("%s of a foreign architecture (%#x)", foreignName(info.Arch, nr), info.Arch), ""
 	}
+	// The x32 ABI shares amd64's number; the filter kills what is beyond it.
+	if n := uint32(nr); t.cfg.Table == syscalls.AMD64 && n >= x32Bit && n != ^uint32(0) {
+		return fmt.Sprintf("%s of the x32 ABI", t.callName(int(n&^x32Bit))), ""
+	}
 	if t.cfg.Policy == nil {
 		return t.callName(nr), ""
 	}
@@ -123,6 +127,9 @@ func (t *Tracer) killedCall(tid int) (call, rule string) {
 	}
 	return t.callName(nr), rule
 }
+
+// x32Bit marks calls of the x32 ABI (__X32_SYSCALL_BIT).
+const x32Bit = 0x40000000
 
 // foreignName is a call's name in a table that the program had no right to.
 func foreignName(arch uint32, nr int) string {

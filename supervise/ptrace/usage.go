@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"syscall"
 
 	"github.com/belljar/belljar/internal/sys"
 )
@@ -28,8 +29,9 @@ func (t *Tracer) Usage() Usage {
 
 // Resident returns the bytes that all living processes have in memory now. If
 // there are several, pages that they share are counted once, which costs more
-// to find out; that is done only where the plain sum exceeds above.
-func (t *Tracer) Resident(above int64) int64 {
+// to find out; that is done only where the plain sum exceeds above. An error
+// means that memory cannot be measured, not that a process has ended.
+func (t *Tracer) Resident(above int64) (int64, error) {
 	t.mu.Lock()
 	pids := make([]int, 0, len(t.procs))
 	for pid, p := range t.procs {
@@ -38,23 +40,42 @@ func (t *Tracer) Resident(above int64) int64 {
 		}
 	}
 	t.mu.Unlock()
-	sum := sumOf(pids, residentSize)
-	if len(pids) > 1 && sum > above {
-		sum = sumOf(pids, proportionalSize)
+	sum, err := sumOf(pids, residentSize)
+	if err == nil && len(pids) > 1 && sum > above {
+		return sumOf(pids, proportionalSize)
 	}
-	return sum
+	return sum, err
 }
 
 // sumOf adds a measure of all processes; one that has ended meanwhile is 0.
-func sumOf(pids []int, measure func(pid int) (int64, error)) int64 {
+func sumOf(pids []int, measure func(pid int) (int64, error)) (int64, error) {
 	var sum int64
 	for _, pid := range pids {
 		n, err := measure(pid)
-		if err == nil {
-			sum += n
+		switch {
+		case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ESRCH), errors.Is(err, errNoField):
+		case err != nil:
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+// Sample notes the peaks of the processes that are alive, before they are
+// killed: a task that is killed at the wrong moment does not stop on its way
+// out.
+func (t *Tracer) Sample() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for pid, p := range t.procs {
+		if p.borrowed {
+			continue
+		}
+		if hwm, err := peakMemory(pid); err == nil {
+			t.usage.Peak = max(t.usage.Peak, hwm)
 		}
 	}
-	return sum
 }
 
 // Peak notes a sum of memory that was measured while the program ran.
