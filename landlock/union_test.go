@@ -261,3 +261,15 @@ files:
 	// /work WRITE_FILE|READ_FILE
 	// partial ABI 5 (Linux 6.10) is needed for IOCTL_DEV; ABI 6 (Linux 6.12) is needed for SIGNAL and ABSTRACT_UNIX_SOCKET
 }
+
+// TestMoveBelowPrograms has a rule whose tree is wider than its pattern: a
+// file that moves into it must not gain Execute.
+func TestMoveBelowPrograms(t *testing.T) {
+	p := policy.Policy{Default: policy.Action{Kind: policy.Allow}, Files: policy.Files{Rules: []policy.FileRule{
+		{Pattern: "/a/*b", Grant: policy.Exec}, {Pattern: "/a/a/**", Grant: policy.Write}, {Pattern: "/b/**", Grant: policy.Write}}}}
+	w := world{"/": true, "/a": true, "/a/a": true, "/b": true, "/b/a": false}
+	r := For(&p, MaxABI, Options{})
+	if msg := (&checker{w, nil, &r}).move("/b/a", "/a/a/b"); msg != "" {
+		t.Errorf("%s: %+v", msg, r.Paths)
+	}
+}

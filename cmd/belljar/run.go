@@ -106,6 +106,18 @@ func onSignal(cancel context.CancelCauseFunc) (stop func()) {
 	return func() { signal.Stop(ch) }
 }
 
+// programUID is who the program will run as.
+func (f *runFlags) programUID() int {
+	switch uid := os.Geteuid(); {
+	case f.uid != nil:
+		return *f.uid
+	case uid == 0:
+		return 65534
+	default:
+		return uid
+	}
+}
+
 // options are the run's options as far as flags decide them.
 func (f *runFlags) options() (belljar.Options, error) {
 	opts := belljar.Options{Limits: f.limits, Supervisor: f.supervisor, Unshare: f.unshare,

@@ -82,11 +82,13 @@ func openInput(flag, name string) (*os.File, error) {
 	return f, nil
 }
 
-// input returns what to hand to the program for this file. A regular file or
-// pipe that is open only for reading goes over as it is. Everything else goes
-// through a pipe: a terminal is open for writing as well, and its settings
-// and its escape sequences are nothing for a program that nobody trusts.
-func input(f *os.File) (in *os.File, err error) {
+// input returns what to hand to a program that runs as uid for this file. A
+// regular file or pipe that is open only for reading goes over as it is.
+// Everything else goes through a pipe: a terminal is open for writing as well,
+// and its settings and its escape sequences are nothing for a program that
+// nobody trusts; and a file that the program's user may write to could be
+// opened again for writing through /proc/self/fd/0.
+func input(f *os.File, uid int) (in *os.File, err error) {
 	info, err := f.Stat()
 	if err != nil {
 		// The shell closed it, as in "<&-".
@@ -95,7 +97,7 @@ func input(f *os.File) (in *os.File, err error) {
 	if info.IsDir() {
 		return nil, errors.New("standard input is a directory; redirect it from a file")
 	}
-	if plain := info.Mode()&^os.ModePerm&^(os.ModeSetuid|os.ModeSetgid|os.ModeSticky) == 0; (plain || info.Mode()&os.ModeNamedPipe != 0) && readOnly(f) {
+	if plain := info.Mode()&^os.ModePerm&^(os.ModeSetuid|os.ModeSetgid|os.ModeSticky) == 0; (plain || info.Mode()&os.ModeNamedPipe != 0) && readOnly(f) && !writable(info, uid) {
 		return f, nil
 	}
 	r, w, err := os.Pipe()
@@ -109,6 +111,12 @@ func input(f *os.File) (in *os.File, err error) {
 		w.Close()
 	}()
 	return r, nil
+}
+
+// writable reports whether the user might write to a file that is opened anew.
+func writable(info os.FileInfo, uid int) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return !ok || uid == 0 || info.Mode().IsRegular() && (int(st.Uid) == uid || info.Mode().Perm()&0o022 != 0)
 }
 
 func readOnly(f *os.File) bool {

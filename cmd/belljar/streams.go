@@ -59,7 +59,7 @@ func (f *runFlags) command(program []string, cancel context.CancelCauseFunc) (be
 		stderr: &sink{file: os.Stderr, name: "standard error", cancel: cancel}}
 	err := s.open(f)
 	if err == nil {
-		s.stdin, err = input(s.stdin)
+		s.stdin, err = input(s.stdin, f.programUID())
 	}
 	if err != nil {
 		s.close()
