@@ -31,9 +31,9 @@ func (b *builder) handle(k Kind, rights Rights) {
 // Calls that a domain with rights to files refuses, or decides by them.
 var (
 	fileCalls = []string{"open", "openat", "openat2", "creat", "execve", "execveat", "uselib",
-		"truncate", "truncate64", "ioctl", "mkdir", "mkdirat", "mknod", "mknodat", "symlink", "symlinkat", "unlink", "unlinkat", "rmdir"}
-	moveCalls  = []string{"rename", "renameat", "renameat2", "link", "linkat"}
-	linkCalls  = []string{"link", "linkat"}
+		"truncate", "truncate64", "ioctl", "mkdir", "mkdirat", "mknod", "mknodat", "symlink", "symlinkat", "unlink", "unlinkat", "rmdir", ring}
+	moveCalls  = []string{"rename", "renameat", "renameat2", "link", "linkat", ring}
+	linkCalls  = []string{"link", "linkat", ring}
 	mountCalls = []string{"mount", "umount", "umount2", "pivot_root", "move_mount", "fsmount", "open_tree", "mount_setattr"}
 )
 

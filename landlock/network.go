@@ -14,21 +14,17 @@ const (
 	afInet6 = 10
 )
 
-// ring is io_uring, whose requests do what many calls do. On i386 socketcall
-// is all calls on sockets.
-const (
-	ring   = "io_uring_enter"
-	legacy = "socketcall"
-)
+// ring is io_uring, whose requests do what many calls do.
+const ring = "io_uring_enter"
 
 // network translates the policy's rules on TCP.
 func (b *builder) network() {
-	sockets := b.may(legacy) || b.may(ring) || b.maySocket(afInet) || b.maySocket(afInet6)
+	sockets := b.may(ring) || b.maySocket(afInet) || b.maySocket(afInet6)
 	for _, r := range []struct {
 		verb  string
 		right Rights
 	}{{"bind", BindTCP}, {"connect", ConnectTCP}} {
-		if !sockets || !b.mayAny([]string{r.verb, legacy, ring}) {
+		if !sockets || !b.mayAny([]string{r.verb, ring}) {
 			b.handle(Net, r.right)
 			continue
 		}
@@ -48,7 +44,7 @@ func (b *builder) network() {
 func (b *builder) ports(verb string) (ports []uint16, any bool) {
 	n := &b.policy.Network
 	silent := len(n.Rules) == 0 && n.Default.Kind == policy.Unset
-	if silent || b.allows(n.Default) || b.traps([]string{verb, legacy, ring}) {
+	if silent || b.allows(n.Default) || b.traps([]string{verb, ring}) {
 		return nil, true
 	}
 	for _, r := range n.Rules {
