@@ -88,11 +88,12 @@ const (
 // namespace, of every process in it, and leave nothing of the host's reachable.
 // What the program's user could not open anyway need not be masked.
 func (r Root) steps(uid int, setattr bool) ([]launch.Step, error) {
-	return newPlanner(r.expand(), uid, setattr).all()
+	return newPlanner(r.expand(), uid, setattr, 256).all()
 }
 
-func newPlanner(r Root, uid int, setattr bool) *planner {
-	return &planner{root: r, uid: uid, setattr: setattr, base: newFD("root"), steps: make([]launch.Step, 0, 256), made: map[string]bool{"/": true}}
+// newPlanner returns a planner with room for as many steps as are expected.
+func newPlanner(r Root, uid int, setattr bool, room int) *planner {
+	return &planner{root: r, uid: uid, setattr: setattr, base: newFD("root"), steps: make([]launch.Step, 0, room), made: map[string]bool{"/": true}}
 }
 
 // all returns the steps for the whole root.

@@ -153,7 +153,7 @@ func (t *Template) sharedSteps() ([]launch.Step, error) {
 			mounts = append(mounts, Mount{Kind: Dir, Target: m.Target})
 		}
 	}
-	p := newPlanner(Root{Mounts: mounts}, t.uid, true)
+	p := newPlanner(Root{Mounts: mounts}, t.uid, true, 256)
 	p.keepMasks = true
 	return p.all()
 }
@@ -164,7 +164,7 @@ func (t *Template) sharedSteps() ([]launch.Step, error) {
 // The steps of before come before the template is entered.
 func (t *Template) ownSteps(more []Mount) (before, inside []launch.Step, err error) {
 	mounts := slices.Concat(t.own, more)
-	p := newPlanner(Root{Mounts: mounts}, t.uid, true)
+	p := newPlanner(Root{Mounts: mounts}, t.uid, true, 48)
 	p.steps = append(p.steps, call("umask", syscall.SYS_UMASK, launch.Int(0)))
 	p.masks, p.inTemplate, p.scratch = true, true, fd{text: "AT_FDCWD"}
 	for _, m := range t.shared {

@@ -2,6 +2,7 @@ package sys
 
 import (
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -64,7 +65,7 @@ type Proc struct {
 	live   int32 // 1 until the process has executed a program or died
 	failed int32 // index+1 of the step that failed
 	errno  uintptr
-	stack  []byte
+	stack  *stack
 }
 
 // Failed returns the index of the step that failed and its error, or -1. It
@@ -126,7 +127,7 @@ func (m *Machine) Start() syscall.Errno {
 
 func (p *Proc) prepare() {
 	p.tid, p.live, p.failed, p.errno = 0, 1, 0, 0
-	p.stack = make([]byte, stackSize)
+	p.stack = stacks.Get().(*stack)
 }
 
 // top is called where runSteps runs.
@@ -135,9 +136,8 @@ func (p *Proc) prepare() {
 //go:norace
 //go:nocheckptr
 func (p *Proc) top() unsafe.Pointer {
-	top := uintptr(unsafe.Pointer(unsafe.SliceData(p.stack))) + uintptr(len(p.stack))
-	off := uintptr(len(p.stack)) - top%16
-	return unsafe.Add(unsafe.Pointer(unsafe.SliceData(p.stack)), off)
+	top := uintptr(unsafe.Pointer(p.stack)) + stackSize
+	return unsafe.Add(unsafe.Pointer(p.stack), stackSize-top%16)
 }
 
 // Wait sleeps until p no longer shares this process's memory: it has executed
@@ -148,7 +148,16 @@ func (m *Machine) Wait(p *Proc) {
 		syscall.Syscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(&p.live)), futexWait, 1, 0, 0, 0)
 	}
 	runtime.KeepAlive(m)
+	if p.stack != nil {
+		stacks.Put(p.stack)
+		p.stack = nil
+	}
 }
+
+// stacks holds those of processes that do not share this one's memory any more.
+var stacks = sync.Pool{New: func() any { return new(stack) }}
+
+type stack [stackSize]byte
 
 const (
 	futexWait = 0
