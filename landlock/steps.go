@@ -3,7 +3,6 @@ package landlock
 import (
 	"encoding/binary"
 	"fmt"
-	"strconv"
 	"syscall"
 
 	"github.com/belljar/belljar/internal/launch"
@@ -13,18 +12,18 @@ import (
 // Steps are the calls by which a launched process puts itself into a domain
 // with this ruleset, and all its descendants with it. They belong behind
 // no_new_privs, the program's user and its root, and in front of the filter;
-// two more descriptors are open meanwhile.
+// no descriptor above the program's own may be open, and Spare of them are
+// open meanwhile.
 func (r Ruleset) Steps() []launch.Step {
 	if !r.Handles() {
 		return nil
 	}
-	domain := new(launch.Slot)
-	s := stepper{ruleset: launch.Result(domain, "<ruleset>")}
-	create := r.create()
-	create.Into = domain
-	s.add(create)
-	for _, p := range r.Paths {
-		s.path(p)
+	s := newStepper(&r)
+	for i := range r.Paths {
+		if (i+1)%perClose == 0 {
+			s.add(launch.Step{Name: "close_range", Nr: sys.SysCloseRange, Args: s.args(s.first, allAbove, zero)})
+		}
+		s.path(&r.Paths[i])
 	}
 	for _, f := range r.Files {
 		s.file(f)
@@ -32,56 +31,85 @@ func (r Ruleset) Steps() []launch.Step {
 	for _, p := range r.Ports {
 		s.port(p)
 	}
-	s.add(
-		launch.Step{Name: "landlock_restrict_self", Nr: sys.SysLandlockRestrictSelf,
-			Args: []launch.Arg{s.ruleset, launch.Named(uintptr(r.Handled[Flag]), names(Flag, r.Handled[Flag]))}},
-		launch.Step{Name: "close", Nr: syscall.SYS_CLOSE, Args: []launch.Arg{s.ruleset}})
+	flags := r.Handled[Flag]
+	s.add(launch.Step{Name: "landlock_restrict_self", Nr: sys.SysLandlockRestrictSelf, Args: s.args(s.ruleset, launch.Named(uintptr(flags), names(Flag, flags)))})
+	// All that is open closes when the program is executed.
 	return s.steps
 }
 
+// perClose is how many rules are added before their descriptors are closed,
+// with one call: a rule may open two.
+const perClose = launch.Spare/2 - 1
+
+// stepper makes steps. There are a hundred, for each run, so their arguments
+// are cut from one slice and the names of rights are put together once.
+type stepper struct {
+	steps   []launch.Step
+	room    []launch.Arg
+	records map[Rights]string
+	ruleset launch.Arg
+	first   launch.Arg // the lowest descriptor that may be closed at any time
+}
+
+func newStepper(r *Ruleset) *stepper {
+	n := 6*len(r.Paths) + len(r.Paths)/perClose + len(r.Files) + len(r.Ports) + 4
+	s := &stepper{steps: make([]launch.Step, 0, n), room: make([]launch.Arg, 0, 4*n), records: map[Rights]string{}}
+	domain := new(launch.Slot)
+	s.ruleset = launch.Result(domain, "ruleset")
+	create := r.create()
+	create.Into = domain
+	s.add(create)
+	if len(r.Paths) >= perClose {
+		first := new(launch.Slot)
+		s.first = launch.Result(first, "first")
+		s.add(launch.Step{Name: "openat", Nr: syscall.SYS_OPENAT, Into: first, Args: s.args(cwd, root, openDir)})
+	}
+	return s
+}
+
+func (s *stepper) add(steps ...launch.Step) { s.steps = append(s.steps, steps...) }
+
+func (s *stepper) args(args ...launch.Arg) []launch.Arg {
+	n := len(s.room)
+	s.room = append(s.room, args...)
+	return s.room[n:len(s.room):len(s.room)]
+}
+
 // create makes the ruleset. An older kernel takes a shorter struct.
-func (r Ruleset) create() launch.Step {
-	size := ABIs[r.ABI].AttrSize
+func (r *Ruleset) create() launch.Step {
 	var attr []byte
 	for _, k := range []Kind{FS, Net, Scope} {
 		attr = binary.NativeEndian.AppendUint64(attr, uint64(r.Handled[k]))
 	}
 	text := fmt.Sprintf("{fs: %s, net: %s, scoped: %s}", names(FS, r.Handled[FS]), names(Net, r.Handled[Net]), names(Scope, r.Handled[Scope]))
 	return launch.Step{Name: "landlock_create_ruleset", Nr: sys.SysLandlockCreateRuleset,
-		Args: []launch.Arg{launch.Memory(attr, text), launch.Int(size), launch.Int(0)}}
+		Args: []launch.Arg{launch.Memory(attr, text), launch.Int(ABIs[r.ABI].AttrSize), zero}}
 }
 
-type stepper struct {
-	steps   []launch.Step
-	ruleset launch.Arg
-}
-
-func (s *stepper) add(steps ...launch.Step) { s.steps = append(s.steps, steps...) }
-
-// notThere are the errors of a path that leads nowhere, or nowhere that the
-// program's user could go.
-var notThere = []syscall.Errno{syscall.ENOENT, syscall.ENOTDIR, syscall.EACCES, syscall.ELOOP}
-
+// What steps have in common.
 var (
+	// The errors of a path that leads nowhere, or nowhere that the program's
+	// user could go.
+	notThere   = []syscall.Errno{syscall.ENOENT, syscall.ENOTDIR, syscall.EACCES, syscall.ELOOP}
+	notAllowed = append([]syscall.Errno{syscall.EROFS}, notThere...)
+	// A path may lead to what is in no tree, such as /dev/stdout to a pipe: that
+	// needs no rule, and takes none.
+	noTree = []syscall.Errno{syscall.EBADFD}
+
 	cwd       = launch.Named(sys.AtFdcwd, "AT_FDCWD")
+	root      = launch.String("/")
+	zero      = launch.Int(0)
+	allAbove  = launch.Named(^uintptr(0)>>32, "~0")
 	openDir   = launch.Named(uintptr(sys.O_PATH|sys.O_DIRECTORY|syscall.O_CLOEXEC), "O_PATH|O_DIRECTORY|O_CLOEXEC")
 	openAny   = launch.Named(uintptr(sys.O_PATH|syscall.O_CLOEXEC), "O_PATH|O_CLOEXEC")
 	mayFind   = launch.Named(0, "F_OK")
 	mayChange = launch.Named(3, "W_OK|X_OK")
+	beneath   = launch.Named(sys.LandlockRulePathBeneath, "PATH_BENEATH")
 )
-
-// access asks what the program's user may do. faccessat(2) goes by the real
-// user, which is the only one that a launched process has.
-func (s *stepper) access(name, mode launch.Arg, unless *launch.Slot) *launch.Slot {
-	slot := new(launch.Slot)
-	s.add(launch.Step{Name: "faccessat", Nr: syscall.SYS_FACCESSAT, Into: slot, Unless: unless,
-		OK: append([]syscall.Errno{syscall.EROFS}, notThere...), Args: []launch.Arg{cwd, name, mode}})
-	return slot
-}
 
 // path opens a path as a directory, or else as anything, and grants the rights
 // that belong to what it is: those of directories on a file are EINVAL.
-func (s *stepper) path(p PathRule) {
+func (s *stepper) path(p *PathRule) {
 	name := launch.String(p.Path)
 	var exists, writable, dir *launch.Slot
 	if p.Unless != "" {
@@ -91,30 +119,37 @@ func (s *stepper) path(p PathRule) {
 		writable = s.access(name, mayChange, exists)
 	}
 	if p.Dir != 0 {
-		dir = s.open(name, openDir, p, p.Dir, writable, nil)
+		dir = s.open(name, openDir, p.Dir, writable, nil)
 	}
 	if p.File != 0 {
-		s.open(name, openAny, p, p.File, nil, dir)
+		s.open(name, openAny, p.File, nil, dir)
 	}
 }
 
-// open opens what a rule is for, adds the rule and closes it.
-func (s *stepper) open(name, flags launch.Arg, p PathRule, rights Rights, when, unless *launch.Slot) *launch.Slot {
-	text := strconv.Quote(p.Path)
-	slot, rule := launch.Record(uintptr(rights), fmt.Sprintf("{%s, <%s>}", names(FS, rights), text))
-	s.add(
-		launch.Step{Name: "openat", Nr: syscall.SYS_OPENAT, Into: slot, OK: notThere, If: when, Unless: unless,
-			Args: []launch.Arg{cwd, name, flags}},
-		s.rule(rule, slot),
-		launch.Step{Name: "close", Nr: syscall.SYS_CLOSE, If: slot, Args: []launch.Arg{launch.Result(slot, "<"+text+">")}})
+// access asks what the program's user may do. faccessat(2) goes by the real
+// user, which is the only one that a launched process has.
+func (s *stepper) access(name, mode launch.Arg, unless *launch.Slot) *launch.Slot {
+	slot := new(launch.Slot)
+	s.add(launch.Step{Name: "faccessat", Nr: syscall.SYS_FACCESSAT, Into: slot, Unless: unless, OK: notAllowed, Args: s.args(cwd, name, mode)})
 	return slot
 }
 
-// rule adds a rule on a file. A path may lead to what is in no tree, such as
-// /dev/stdout to a pipe: that is EBADFD, and needs no rule.
-func (s *stepper) rule(rule launch.Arg, open *launch.Slot) launch.Step {
-	return launch.Step{Name: "landlock_add_rule", Nr: sys.SysLandlockAddRule, If: open, OK: []syscall.Errno{syscall.EBADFD},
-		Args: []launch.Arg{s.ruleset, launch.Named(sys.LandlockRulePathBeneath, "PATH_BENEATH"), rule, launch.Int(0)}}
+// open opens what a rule is about and adds the rule.
+func (s *stepper) open(name, flags launch.Arg, rights Rights, when, unless *launch.Slot) *launch.Slot {
+	text, ok := s.records[rights]
+	if !ok {
+		text = "{" + names(FS, rights) + ", <it>}"
+		s.records[rights] = text
+	}
+	slot, record := launch.Record(uintptr(rights), text)
+	s.add(
+		launch.Step{Name: "openat", Nr: syscall.SYS_OPENAT, Into: slot, OK: notThere, If: when, Unless: unless, Args: s.args(cwd, name, flags)},
+		s.rule(record, slot))
+	return slot
+}
+
+func (s *stepper) rule(rule launch.Arg, when *launch.Slot) launch.Step {
+	return launch.Step{Name: "landlock_add_rule", Nr: sys.SysLandlockAddRule, If: when, OK: noTree, Args: s.args(s.ruleset, beneath, rule, zero)}
 }
 
 // file grants rights to what one of the program's descriptors refers to.
@@ -129,7 +164,6 @@ func (s *stepper) file(f FileRule) {
 func (s *stepper) port(p PortRule) {
 	attr := binary.NativeEndian.AppendUint64(nil, uint64(p.Access))
 	attr = binary.NativeEndian.AppendUint64(attr, uint64(p.Port))
-	s.add(launch.Step{Name: "landlock_add_rule", Nr: sys.SysLandlockAddRule,
-		Args: []launch.Arg{s.ruleset, launch.Named(sys.LandlockRuleNetPort, "NET_PORT"),
-			launch.Memory(attr, fmt.Sprintf("{%s, %d}", names(Net, p.Access), p.Port)), launch.Int(0)}})
+	s.add(launch.Step{Name: "landlock_add_rule", Nr: sys.SysLandlockAddRule, Args: s.args(s.ruleset,
+		launch.Named(sys.LandlockRuleNetPort, "NET_PORT"), launch.Memory(attr, fmt.Sprintf("{%s, %d}", names(Net, p.Access), p.Port)), zero)})
 }

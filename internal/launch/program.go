@@ -81,7 +81,7 @@ func (p *Program) Process() *Process {
 
 // Spare is how many descriptors beside the program's own the steps of
 // [Program.Restrict] may have open at a time.
-const Spare = 4
+const Spare = 16
 
 // splitLimits puts off a limit on descriptors that leaves the launch no room.
 // The others come while the process may still raise what it inherited.
