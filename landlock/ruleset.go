@@ -152,12 +152,26 @@ func openable(name string) bool {
 	return len(name) < 4096
 }
 
-// prune drops rules that others make superfluous.
+// prune drops rules that others make superfluous: each costs every run some
+// microseconds.
 func (b *builder) prune() {
-	b.Paths = slices.DeleteFunc(b.Paths, func(r PathRule) bool {
-		return r.Writable && slices.ContainsFunc(b.Paths, func(o PathRule) bool {
-			weaker := !o.Writable || r.Unless != "" && o.Unless == ""
-			return weaker && o.Path == r.Path && r.Dir&^o.Dir == 0
-		})
+	all := b.Paths
+	b.Paths = slices.DeleteFunc(slices.Clone(all), func(r PathRule) bool {
+		return slices.ContainsFunc(all, func(o PathRule) bool { return b.covers(&o, &r) })
 	})
+}
+
+// covers reports whether rule o, which is another one than r, grants all that
+// r does whenever r grants anything.
+func (b *builder) covers(o, r *PathRule) bool {
+	switch {
+	case (r.Dir|r.File)&^o.Dir != 0 || o.Unless != "" && (o.Unless != r.Unless || o.Path != r.Path) || o.Writable && (!r.Writable || o.Path != r.Path):
+		return false
+	case o.Path == r.Path:
+		// Both are directories if o counts; where o grants a file less, it
+		// is r's only rule.
+		return *o != *r && r.File == 0 && (o.Writable != r.Writable || o.Unless != r.Unless)
+	}
+	// A symlink below o's path may lead out of it.
+	return within(r.Path, o.Path) && b.options.Canon != nil && b.options.Canon(r.Path) == r.Path
 }
