@@ -9,14 +9,17 @@ import (
 // launch that did not work. Err is a syscall.Errno for most steps.
 type SetupError struct {
 	Step string // the system call or action, such as "pivot_root"
+	Text string // the step with its arguments, if it is one of the launch
 	Err  error
-	Hint string // what to do about it, if known
+	Hint string // what it was about, or what to do about it, if known
 }
 
 func (e *SetupError) Error() string {
 	text := fmt.Sprintf("%s: %v", e.Step, e.Err)
-	if e.Hint != "" {
-		text += " (" + e.Hint + ")"
+	for _, more := range []string{e.Text, e.Hint} {
+		if more != "" {
+			text += " (" + more + ")"
+		}
 	}
 	return text
 }

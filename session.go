@@ -266,9 +266,9 @@ func setupError(err error) error {
 	if !errors.As(err, &step) {
 		return &SetupError{Step: "launch", Err: err}
 	}
-	e := &SetupError{Step: step.Step, Err: step.Errno, Hint: step.Text}
+	e := &SetupError{Step: step.Step, Err: step.Errno, Text: step.Text}
 	if step.Process != "program" {
-		e.Hint = fmt.Sprintf("%s: %s", step.Process, step.Text)
+		e.Text = fmt.Sprintf("%s: %s", step.Process, step.Text)
 	}
 	return e
 }

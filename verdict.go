@@ -2,6 +2,7 @@ package belljar
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/belljar/belljar/supervise/ptrace"
@@ -94,8 +95,26 @@ func (s Signal) String() string {
 	if s == 0 {
 		return ""
 	}
-	return syscalls.SignalName(int(s))
+	if name := syscalls.SignalName(int(s)); name != "" {
+		return name
+	}
+	return fmt.Sprintf("SIG%d", int(s)) // 32 and 33, which C libraries keep to themselves
 }
 
 // MarshalJSON writes the signal's name.
 func (s Signal) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (s *Signal) UnmarshalJSON(b []byte) error {
+	var name string
+	if err := json.Unmarshal(b, &name); err != nil {
+		return err
+	}
+	for n := Signal(0); n <= 64; n++ {
+		if n.String() == name {
+			*s = n
+			return nil
+		}
+	}
+	return fmt.Errorf("no signal is called %q", name)
+}
