@@ -28,7 +28,8 @@ func Doctor() []Finding {
 	for _, f := range []*kernel.Feature{kernel.PidfdOpen, kernel.CloseRange, kernel.MountSetattr} {
 		findings = append(findings, feature(f.Name, f, "a newer kernel"))
 	}
-	for _, f := range []*kernel.Feature{kernel.Landlock, kernel.UserNotif, kernel.Mseal} {
+	findings = append(findings, landlockFinding())
+	for _, f := range []*kernel.Feature{kernel.UserNotif, kernel.Mseal} {
 		findings = append(findings, unused(f))
 	}
 	return append(findings, cgroupFinding())
@@ -47,10 +48,16 @@ func unused(f *kernel.Feature) Finding {
 	if f.Have() {
 		have = "the kernel has it"
 	}
-	if f == kernel.Landlock && f.Have() {
-		have = fmt.Sprintf("the kernel has it, ABI %d", kernel.LandlockABI())
-	}
 	return Finding{Layer: f.Name, State: LayerOff, Why: "not used in this version; " + have}
+}
+
+func landlockFinding() Finding {
+	abi := kernel.LandlockABI()
+	if abi == 0 {
+		return Finding{"landlock", LayerOff, "the kernel lacks it (since " + kernel.Landlock.Since + ") or it is not among its security modules",
+			"boot with lsm=landlock,... in front of the modules in /sys/kernel/security/lsm"}
+	}
+	return Finding{Layer: "landlock", State: LayerOn, Why: fmt.Sprintf("ABI %d: %s", abi, kernel.Landlock.Use)}
 }
 
 func ptraceFinding() Finding {

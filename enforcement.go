@@ -27,7 +27,7 @@ func (p *plan) enforcement() []Layer {
 	layers = append(layers, p.namespaceLayers()...)
 	return append(layers,
 		Layer{"cgroup", LayerOff, "not in this version: CPU and memory are measured by the tracer and from /proc"},
-		Layer{"landlock", LayerOff, "not in this version"},
+		p.landlockLayer(),
 		Layer{"notify", LayerOff, "not in this version"})
 }
 
@@ -55,6 +55,11 @@ func (p *plan) fileLayer() Layer {
 	default:
 		return Layer{"files", LayerPartial, "checked, then continued: a thread that rewrites the path in between is not stopped in this version"}
 	}
+}
+
+func (p *plan) landlockLayer() Layer {
+	state, why := p.landlock.Report()
+	return Layer{"landlock", state, why}
 }
 
 func (p *plan) namespaceLayers() []Layer {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/belljar/belljar/internal/launch"
 	"github.com/belljar/belljar/internal/sys"
+	"github.com/belljar/belljar/landlock"
 	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/supervise"
 	"github.com/belljar/belljar/supervise/ptrace"
@@ -34,6 +35,7 @@ type plan struct {
 	noNamespaces string // why there are none
 	uid, gid     int
 	engine       *supervise.Engine // nil without a supervisor
+	landlock     landlock.Ruleset
 	layers       []Layer
 }
 
@@ -49,7 +51,7 @@ func (r *Runner) plan(cmd Command) (*plan, error) {
 		return nil, errors.New("no program to run")
 	}
 	p := &plan{runner: r, cmd: cmd, opts: &r.opts, policy: r.opts.Policy, table: r.table}
-	for _, step := range []func() error{p.findDir, p.findProgram, p.chooseIDs, p.chooseNamespaces, p.chooseSupervisor} {
+	for _, step := range []func() error{p.findDir, p.findProgram, p.chooseIDs, p.chooseNamespaces, p.chooseSupervisor, p.buildRuleset} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -214,6 +216,34 @@ func (p *plan) chooseSupervisor() error {
 	var err error
 	p.engine, err = p.runner.engine(p.dir, p.path, p.cmd.Dir == "")
 	return err
+}
+
+// buildRuleset makes the Landlock ruleset that lies beneath everything else.
+func (p *plan) buildRuleset() error {
+	p.landlock = p.runner.ruleset(p.dir, p.names, p.cmd.Dir == "")
+	return nil
+}
+
+// names lists a directory as the program will see it; ok is false where that
+// cannot be known. A name too many does no harm.
+func (p *plan) names(dir string) (names []string, ok bool) {
+	if p.root == nil {
+		return landlock.Names(dir)
+	}
+	if p.root.Dir != "" {
+		return nil, false
+	}
+	names, ok = landlock.Names(dir)
+	prefix := strings.TrimSuffix(dir, "/") + "/"
+	for _, m := range p.root.Mounts {
+		if rest, below := strings.CutPrefix(m.Target, prefix); below {
+			name, _, _ := strings.Cut(rest, "/")
+			names = append(names, name)
+		} else if m.Kind == unshare.Bind && m.Source != m.Target && strings.HasPrefix(prefix, m.Target+"/") {
+			return nil, false
+		}
+	}
+	return names, ok
 }
 
 // needsTraps says what in the policy or the options only a supervisor can do,

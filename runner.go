@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/belljar/belljar/internal/kernel"
+	"github.com/belljar/belljar/landlock"
 	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/supervise"
 	"github.com/belljar/belljar/syscalls"
@@ -24,9 +26,10 @@ type Runner struct {
 	once sync.Once
 	err  error // of the options
 
-	mu    sync.Mutex
-	base  *unshare.Root                // for commands without a directory
-	rules map[string]*supervise.Engine // for those, by where they run
+	mu     sync.Mutex
+	base   *unshare.Root                // for commands without a directory
+	rules  map[string]*supervise.Engine // for those, by where they run
+	unions map[string]landlock.Ruleset  // for those, by where they run
 
 	mounts    *unshare.Template // of base
 	sandboxes int               // made without it
@@ -39,9 +42,10 @@ func NewRunner(o Options) *Runner {
 		o.Policy = policy.Judge()
 	}
 	return &Runner{
-		opts:  o,
-		table: syscalls.ForGOARCH(runtime.GOARCH),
-		rules: make(map[string]*supervise.Engine),
+		opts:   o,
+		table:  syscalls.ForGOARCH(runtime.GOARCH),
+		rules:  make(map[string]*supervise.Engine),
+		unions: make(map[string]landlock.Ruleset),
 	}
 }
 
@@ -93,6 +97,25 @@ func (r *Runner) root(dir string, keep bool) unshare.Root {
 		r.base = &made
 	}
 	return made
+}
+
+// ruleset returns the union of what the policy allows, for commands in dir.
+// names lists a directory as the program will see it.
+func (r *Runner) ruleset(dir string, names func(string) ([]string, bool), keep bool) landlock.Ruleset {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if rules, ok := r.unions[dir]; ok && keep {
+		return rules
+	}
+	o := landlock.Options{Dir: dir, Handler: r.opts.Handler != nil, List: names}
+	if r.opts.Root == nil || r.opts.Root.Dir == "" {
+		o.Canon = landlock.Canonical
+	}
+	rules := landlock.For(r.opts.Policy, kernel.LandlockABI(), o)
+	if keep {
+		r.unions[dir] = rules
+	}
+	return rules
 }
 
 // engine returns a policy engine for one run of a program in dir.

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/belljar/belljar"
+	"github.com/belljar/belljar/internal/kernel"
 	"github.com/belljar/belljar/internal/testkit"
 	"github.com/belljar/belljar/policy"
 )
@@ -181,5 +182,42 @@ func TestBrokenProgram(t *testing.T) {
 	}
 	if res.Wall < 0 || res.Wall > time.Minute || res.Setup < 0 || res.Setup > time.Minute {
 		t.Errorf("%+v", res)
+	}
+}
+
+// Landlock keeps a program from opening its input anew to write to it, which
+// the private root cannot: the descriptor is of the host's own mount.
+func TestInputStaysReadOnly(t *testing.T) {
+	if kernel.LandlockABI() == 0 {
+		t.Skip("this kernel has no Landlock")
+	}
+	name := filepath.Join(testkit.DirIn(t, "/var/tmp"), "in")
+	if err := os.WriteFile(name, []byte("input"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(name, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for mode, runner := range map[string]*belljar.Runner{
+		"unshare": belljar.UnshareRunner(belljar.Options{Policy: policy.Compile()}),
+		"ptrace":  belljar.PtraceRunner(belljar.Options{Policy: policy.Compile()}),
+	} {
+		in, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Close()
+		var out bytes.Buffer
+		res, err := runner.Run(context.Background(), belljar.Command{Args: []string{"/bin/sh", "-c", "cat /proc/self/fd/0; echo changed > /proc/self/fd/0"},
+			Env: []string{"PATH=/usr/bin:/bin"}, Stdin: in, Stdout: &out, Stderr: &out})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := os.ReadFile(name); err != nil || string(b) != "input" {
+			t.Errorf("%s: the file is %q now, %v", mode, b, err)
+		}
+		if !strings.HasPrefix(out.String(), "input") || res.Verdict == belljar.OK {
+			t.Errorf("%s: %+v\n%s", mode, res, out.String())
+		}
 	}
 }

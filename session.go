@@ -11,6 +11,7 @@ import (
 
 	"github.com/belljar/belljar/internal/launch"
 	"github.com/belljar/belljar/internal/sys"
+	"github.com/belljar/belljar/landlock"
 	"github.com/belljar/belljar/supervise/ptrace"
 	"github.com/belljar/belljar/unshare"
 )
@@ -72,7 +73,7 @@ func (s *session) build() (err error) {
 	program := launch.Program{
 		Dir: p.dir, Files: s.files.fds, Umask: umask, Limits: p.rlimits(s.files.largest()),
 		SetIDs: p.setIDs(), UID: p.uid, GID: p.gid, Privileged: p.setIDs() || p.userNS,
-		Parent: life, Gate: &s.gate, Filter: filter, Token: s.token,
+		Parent: life, Restrict: p.landlock.With(p.path, landlock.Held(s.files.fds)).Steps(), Gate: &s.gate, Filter: filter, Token: s.token,
 	}
 	s.program = program.Process()
 	first := s.program
