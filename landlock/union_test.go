@@ -253,15 +253,15 @@ files:
 	if err != nil {
 		panic(err)
 	}
-	r := For(p, 3, Options{Dir: "/work"})
+	r := For(p, 3, Options{Dir: "/job"})
 	for _, rule := range r.Paths {
 		fmt.Println(rule.Path, names(FS, rule.Dir&(ReadFile|WriteFile|Execute)))
 	}
 	fmt.Println(r.Report())
 	// Output:
 	// /usr READ_FILE
-	// /work/out WRITE_FILE|READ_FILE
-	// /work WRITE_FILE|READ_FILE
+	// /job/out WRITE_FILE|READ_FILE
+	// /job WRITE_FILE|READ_FILE
 	// partial ABI 5 (Linux 6.10) is needed for IOCTL_DEV; ABI 6 (Linux 6.12) is needed for SIGNAL and ABSTRACT_UNIX_SOCKET
 }
 

@@ -75,9 +75,9 @@ func TestFileSetDecide(t *testing.T) {
 		{"no reading on the way", []policy.FileRule{grant("/a/b/c", policy.Read)}, "/a/b", policy.Read, "kill"},
 		{"no way past a wildcard", []policy.FileRule{grant("/a/*/c", policy.Read)}, "/a/b", policy.Stat, "kill"},
 		{"refused on the way", []policy.FileRule{grant("/a/b", policy.Read), refuse("/a", 0)}, "/a", policy.Stat, "kill"},
-		{"relative", []policy.FileRule{grant("out/*", policy.Write)}, "/work/[x]*/out/a", policy.Write, "allow"},
-		{"a directory's star is a star", []policy.FileRule{grant("out/*", policy.Write)}, "/work/[x]y/out/a", policy.Write, "kill"},
-		{"dot", []policy.FileRule{grant(".", policy.Read)}, "/work/[x]*", policy.Read, "allow"},
+		{"relative", []policy.FileRule{grant("out/*", policy.Write)}, "/job/[x]*/out/a", policy.Write, "allow"},
+		{"a directory's star is a star", []policy.FileRule{grant("out/*", policy.Write)}, "/job/[x]y/out/a", policy.Write, "kill"},
+		{"dot", []policy.FileRule{grant(".", policy.Read)}, "/job/[x]*", policy.Read, "allow"},
 		{"brackets are bytes", []policy.FileRule{grant("/[ab]?", policy.Read)}, "/[ab]?", policy.Read, "allow"},
 		{"not clean", []policy.FileRule{grant("/**", policy.Read)}, "/a/../b", policy.Read, "kill"},
 		{"no path", []policy.FileRule{grant("/**", policy.Read)}, "pipe:[7]", policy.Read, "kill"},
@@ -85,7 +85,7 @@ func TestFileSetDecide(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			set, err := (&policy.Files{Rules: test.rules}).Compile("/work/[x]*", nil)
+			set, err := (&policy.Files{Rules: test.rules}).Compile("/job/[x]*", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -312,7 +312,7 @@ func FuzzFileSet(f *testing.F) {
 // Deciding allocates nothing, so it can run at every trap.
 func TestDecideDoesNotAllocate(t *testing.T) {
 	p := policy.Interpreter()
-	set, err := p.Files.Compile("/home/user/work", nil)
+	set, err := p.Files.Compile("/home/user/job", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -140,21 +140,21 @@ func TestPresetFiles(t *testing.T) {
 		{"/etc/shadow", policy.Read, "kill", "kill", "kill"},
 		{"/etc/shadow", policy.Stat, "kill", "kill", "kill"},
 		{"/home/u/.ssh/id_ed25519", policy.Read, "kill", "kill", "kill"},
-		{"/work/.ssh/id_ed25519", policy.Read, "kill", "kill", "kill"},
+		{"/job/.ssh/id_ed25519", policy.Read, "kill", "kill", "kill"},
 		{"/proc/self/maps", policy.Read, "allow", "allow", "allow"},
 		{"/proc/self/mem", policy.Read, "kill", "kill", "kill"},
 		{"/proc/self/task/12/mem", policy.Write, "kill", "kill", "kill"},
 		{"/proc/12/maps", policy.Read, "kill", "deny EACCES", "deny EACCES"},
-		{"/work", policy.Stat, "allow", "allow", "allow"},
-		{"/work/in.txt", policy.Read, "kill", "allow", "allow"},
-		{"/work/out.txt", policy.Write, "kill", "allow", "deny EACCES"},
+		{"/job", policy.Stat, "allow", "allow", "allow"},
+		{"/job/in.txt", policy.Read, "kill", "allow", "allow"},
+		{"/job/out.txt", policy.Write, "kill", "allow", "deny EACCES"},
 		{"/tmp/x", policy.Write, "kill", "allow", "deny EACCES"},
 		{"/tmp/hsperfdata_u/12", policy.Write, "kill", "allow", "allow"},
 		{"/usr/bin/gcc", policy.Exec, "kill", "allow", "allow"},
 		{"/usr/local/go/pkg/tool/linux_amd64/compile", policy.Exec, "kill", "allow", "deny EACCES"},
 		{"/usr/lib/gcc/x86_64-linux-gnu/12/cc1", policy.Exec, "kill", "allow", "deny EACCES"},
-		{"/work", policy.Read, "kill", "allow", "allow"},
-		{"/work", policy.Write, "kill", "allow", "deny EACCES"},
+		{"/job", policy.Read, "kill", "allow", "allow"},
+		{"/job", policy.Write, "kill", "allow", "deny EACCES"},
 		{"/usr/include/stdio.h", policy.Read, "kill", "allow", "allow"},
 		{"/usr", policy.Stat, "allow", "allow", "allow"},
 		{"/", policy.Stat, "allow", "allow", "allow"},
@@ -162,7 +162,7 @@ func TestPresetFiles(t *testing.T) {
 	}
 	for preset, pick := range map[string]int{"judge": 0, "compile": 1, "interpreter": 2} {
 		p, _ := policy.Preset(preset)
-		set, err := p.Files.Compile("/work", nil)
+		set, err := p.Files.Compile("/job", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,9 +198,9 @@ func TestYAMLRoundTrip(t *testing.T) {
 				}
 			}
 		}
-		a, _ := p.Files.Compile("/work", nil)
-		b, _ := q.Files.Compile("/work", nil)
-		for _, path := range []string{"/", "/etc/shadow", "/usr/lib/a", "/tmp/a", "/work/x", "/proc/self/mem", "/lib64/ld-2", "/x"} {
+		a, _ := p.Files.Compile("/job", nil)
+		b, _ := q.Files.Compile("/job", nil)
+		for _, path := range []string{"/", "/etc/shadow", "/usr/lib/a", "/tmp/a", "/job/x", "/proc/self/mem", "/lib64/ld-2", "/x"} {
 			for want := policy.Access(1); want < 16; want++ {
 				x, _ := a.Decide(path, want)
 				if y, _ := b.Decide(path, want); x != y {
