@@ -17,7 +17,20 @@
 // run: args="raise 5" verdict=signaled signal=SIGTRAP
 // run: args="raise 34" verdict=signaled signal=SIGRTMIN
 // run: args="raise 17" verdict=ok
+// run: args="forge" verdict=signaled signal=SIGSYS
+// run: policy=observe args="forge" verdict=signaled signal=SIGSYS
 #include "victim.h"
+#include <sys/syscall.h>
+
+// forge sends the program the SIGSYS that a filter would send for mount.
+static int forge(void) {
+	siginfo_t info;
+	memset(&info, 0, sizeof info);
+	info.si_signo = SIGSYS;
+	info.si_code = 1; // SYS_SECCOMP
+	info.si_syscall = SYS_mount;
+	return (int)syscall(SYS_rt_sigqueueinfo, getpid(), SIGSYS, &info);
+}
 
 int main(int argc, char **argv) {
 	const char *how = argv[1];
@@ -44,6 +57,8 @@ int main(int argc, char **argv) {
 #else
 		__asm__ volatile("brk 0");
 #endif
+	else if (strcmp(how, "forge") == 0)
+		return forge();
 	else
 		return raise(atoi(argv[2])); // raise is tgkill on the caller
 	return 0;
