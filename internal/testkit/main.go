@@ -11,7 +11,8 @@ import (
 )
 
 // cacheVar names an existing directory of compiled programs, so that a test
-// that runs itself as another user need not compile again.
+// that runs itself as another user need not compile again, and one on a machine
+// without compilers need not compile at all.
 const cacheVar = "BELLJAR_TEST_PROGRAMS"
 
 // Main runs a package's tests; call it from TestMain. It gives them a
@@ -110,6 +111,10 @@ func AsNobody(t *testing.T, f func(t *testing.T)) {
 		return
 	}
 	buildAll(t)
+	compiled, err := cacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := Dir(t)
 	binary := filepath.Join(dir, "test")
 	self, err := os.ReadFile("/proc/self/exe")
@@ -121,7 +126,7 @@ func AsNobody(t *testing.T, f func(t *testing.T)) {
 	}
 	cmd := exec.Command(binary, "-test.run=^"+t.Name()+"$", "-test.timeout=5m", fmt.Sprintf("-test.v=%t", testing.Verbose()))
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), cacheVar+"="+cache.dir, "TMPDIR="+dir, "HOME="+dir)
+	cmd.Env = append(os.Environ(), cacheVar+"="+compiled, "TMPDIR="+dir, "HOME="+dir)
 	cmd.SysProcAttr = nobody()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("as uid %d: %v\n%s", Nobody, err, out)

@@ -17,7 +17,8 @@ import (
 
 // Program returns the command line that starts a program of test/programs,
 // compiled if it is not yet: Program(t, "c/hello", "static"). The
-// test is skipped where the program's language is not installed.
+// test is skipped where the program's language is not installed. A program that
+// [CompileAll] has compiled needs no compiler.
 func Program(t testing.TB, name, variant string) []string {
 	t.Helper()
 	lang, _, _ := strings.Cut(name, "/")
@@ -28,8 +29,10 @@ func Program(t testing.TB, name, variant string) []string {
 	if variant == "amd64" && runtime.GOARCH != "amd64" {
 		t.Skipf("%s speaks the i386 and x32 ABIs of amd64", name)
 	}
-	for _, tool := range l.tools {
-		Tool(t, tool)
+	if l.compile == nil || !compiledBefore(Files(t, name, variant)) {
+		for _, tool := range l.tools {
+			installed(t, tool, compilers[tool])
+		}
 	}
 	out, err := build(l, name, variant)
 	if err != nil {
@@ -54,8 +57,17 @@ func Files(t testing.TB, name, variant string) string {
 }
 
 // Tool returns the path of an installed program, or skips the test. The
-// compilers of C are no reason to skip: make test installs them.
+// compilers of C are no reason to skip, since make test installs them, unless
+// programs were compiled before: then this may be a machine without compilers.
 func Tool(t testing.TB, name string) string {
+	t.Helper()
+	return installed(t, name, compilers[name] && os.Getenv(cacheVar) == "")
+}
+
+// compilers are the tools that make test installs, or needs itself.
+var compilers = map[string]bool{"gcc": true, "g++": true, "go": true}
+
+func installed(t testing.TB, name string, must bool) string {
 	t.Helper()
 	if p := "/usr/bin/" + name; fileExists(p) {
 		return p
@@ -64,7 +76,7 @@ func Tool(t testing.TB, name string) string {
 	switch {
 	case err == nil:
 		return p
-	case name == "gcc" || name == "g++" || name == "go":
+	case must:
 		t.Fatalf("%s is not installed: make test installs what tests need", name)
 	default:
 		t.Skipf("%s is not installed", name)
@@ -75,7 +87,7 @@ func Tool(t testing.TB, name string) string {
 type language struct {
 	ext     string
 	tools   []string // without which the test is skipped
-	compile func(src, out, variant string) *exec.Cmd
+	compile func(src, out, variant, goarch string) *exec.Cmd
 	command func(t testing.TB, out string) []string // nil: the output itself
 }
 
@@ -96,9 +108,16 @@ var flags = map[string][]string{
 	"amd64":   nil,
 }
 
-func compiler(name string) func(src, out, variant string) *exec.Cmd {
-	return func(src, out, variant string) *exec.Cmd {
+// cross is the prefix of the compilers for another architecture than this one,
+// as Debian names them.
+var cross = map[string]string{"amd64": "x86_64-linux-gnu-", "arm64": "aarch64-linux-gnu-"}
+
+func compiler(name string) func(src, out, variant, goarch string) *exec.Cmd {
+	return func(src, out, variant, goarch string) *exec.Cmd {
 		args := append([]string{"-O2", "-pthread", "-w", "-o", out, src}, flags[variant]...)
+		if goarch != runtime.GOARCH {
+			return exec.Command(cross[goarch]+name, args...)
+		}
 		return exec.Command(name, args...)
 	}
 }
@@ -110,13 +129,13 @@ func interpreter(name string) func(t testing.TB, out string) []string {
 var languages = map[string]language{
 	"c":   {ext: ".c", tools: []string{"gcc"}, compile: compiler("gcc")},
 	"cpp": {ext: ".cpp", tools: []string{"g++"}, compile: compiler("g++")},
-	"go": {ext: ".go", tools: []string{"go"}, compile: func(src, out, _ string) *exec.Cmd {
+	"go": {ext: ".go", tools: []string{"go"}, compile: func(src, out, _, goarch string) *exec.Cmd {
 		cmd := exec.Command("go", "build", "-o", out, "main.go")
 		cmd.Dir = filepath.Dir(src)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false", "GOTOOLCHAIN=local")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+goarch, "GOFLAGS=-buildvcs=false", "GOTOOLCHAIN=local")
 		return cmd
 	}},
-	"java": {ext: ".java", tools: []string{"java", "javac"}, compile: func(src, out, _ string) *exec.Cmd {
+	"java": {ext: ".java", tools: []string{"java", "javac"}, compile: func(src, out, _, _ string) *exec.Cmd {
 		return exec.Command("javac", "-d", out, src)
 	}, command: func(t testing.TB, out string) []string {
 		return []string{Tool(t, "java"), "-XX:-UsePerfData", "-Xmx64m", "-cp", out, "Hello"}
@@ -141,13 +160,13 @@ func build(l language, name, variant string) (string, error) {
 	out := l.output(dir, name, variant)
 	err, done := built[out]
 	if !done && !fileExists(out) {
-		err = compile(l, dir, name, out, variant)
+		err = compile(l, dir, name, out, variant, runtime.GOARCH)
 		built[out] = err
 	}
 	return out, err
 }
 
-func compile(l language, dir, name, out, variant string) error {
+func compile(l language, dir, name, out, variant, goarch string) error {
 	src := filepath.Join(dir, "src", filepath.FromSlash(name)+l.ext)
 	if err := writeSources(filepath.Join(dir, "src")); err != nil {
 		return err
@@ -162,7 +181,7 @@ func compile(l language, dir, name, out, variant string) error {
 		}
 		return os.WriteFile(out, text, 0o644)
 	}
-	cmd := l.compile(src, out, variant)
+	cmd := l.compile(src, out, variant, goarch)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%v: %w\n%s", cmd, err, text)
 	}
@@ -197,9 +216,31 @@ var writeSources = func() func(string) error {
 // buildAll compiles every variant of every program whose language is here.
 func buildAll(t testing.TB) {
 	t.Helper()
-	all, err := programs.All()
+	err := each(runtime.GOARCH, func(l language, name, variant string) error {
+		_, err := build(l, name, variant)
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// CompileAll compiles every variant of every program for an architecture into
+// a directory, for tests on a machine that has no compilers: there
+// BELLJAR_TEST_PROGRAMS names the directory. It leaves out languages that are
+// not installed here.
+func CompileAll(dir, goarch string) error {
+	return each(goarch, func(l language, name, variant string) error {
+		return compile(l, dir, name, l.output(dir, name, variant), variant, goarch)
+	})
+}
+
+// each calls f for every variant of every program of an architecture whose
+// language is installed.
+func each(goarch string, f func(l language, name, variant string) error) error {
+	all, err := programs.All()
+	if err != nil {
+		return err
 	}
 	for _, p := range all {
 		l := languages[p.Lang()]
@@ -207,15 +248,20 @@ func buildAll(t testing.TB) {
 			continue
 		}
 		for _, v := range p.Builds {
-			if v == "amd64" && runtime.GOARCH != "amd64" {
+			if v == "amd64" && goarch != "amd64" {
 				continue
 			}
-			if _, err := build(l, p.Name, v); err != nil {
-				t.Fatal(err)
+			if err := f(l, p.Name, v); err != nil {
+				return err
 			}
 		}
 	}
+	return nil
 }
+
+// compiledBefore reports whether a program is in a directory that was filled
+// before the tests were started.
+func compiledBefore(out string) bool { return os.Getenv(cacheVar) != "" && fileExists(out) }
 
 func fileExists(name string) bool {
 	_, err := os.Stat(name)
