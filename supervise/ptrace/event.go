@@ -24,12 +24,15 @@ func (t *Tracer) event(pid int, status syscall.WaitStatus, usage *syscall.Rusage
 	}
 	switch uint32(status) >> 16 {
 	case sys.EventSeccomp:
-		k.forking = false
-		if t.dying.Load() {
+		k.forking.Store(false)
+		switch {
+		case t.dying.Load():
 			sys.Cont(pid, 0) // the kernel makes no call of a killed task
-			break
+		case t.cfg.Launching != nil && !t.outcome.Started:
+			t.launching(pid)
+		default:
+			t.trapped(pid, k)
 		}
-		t.trapped(pid, k)
 	case sys.EventFork, sys.EventVfork, sys.EventClone:
 		t.forked(pid, k, uint32(status)>>16 == sys.EventVfork)
 		sys.Cont(pid, 0)
@@ -59,7 +62,7 @@ func (t *Tracer) stopped(pid int, sig syscall.Signal) {
 
 // signalled handles a signal that is about to be delivered, and delivers it.
 func (t *Tracer) signalled(pid int, k *task, sig syscall.Signal) {
-	k.forking = false
+	k.forking.Store(false)
 	switch sig {
 	case syscall.SIGSYS:
 		k.proc.sigsys = true
@@ -81,7 +84,8 @@ func (t *Tracer) signalled(pid int, k *task, sig syscall.Signal) {
 
 // forked handles the creation of a task.
 func (t *Tracer) forked(pid int, k *task, vfork bool) {
-	k.forking = false
+	// After the child is counted, so that nobody sees one task too few.
+	defer k.forking.Store(false)
 	msg, err := sys.EventMessage(pid)
 	if err != nil {
 		return
@@ -168,9 +172,11 @@ func (t *Tracer) filterKilled(pid int, k *task) {
 	if v.Syscall == "" && k.proc.sigsys {
 		return
 	}
+	t.mu.Lock()
 	if have := t.outcome.Violation; t.outcome.Cause == Violated && have.PID == v.PID && have.Syscall == "" {
 		have.Syscall, have.Rule = v.Syscall, v.Rule
 	}
+	t.mu.Unlock()
 	t.end(Violated, v)
 }
 

@@ -1,6 +1,10 @@
 package ptrace
 
-import "syscall"
+import (
+	"syscall"
+
+	"github.com/belljar/belljar/supervise"
+)
 
 // SignalCalls are the calls that must be trapped for Config.OwnSignals.
 // pidfd_open stands for pidfd_send_signal, which cannot name a process
@@ -10,8 +14,9 @@ var SignalCalls = []string{"kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgs
 
 // ownTarget reports whether the process that the trapped call is about belongs
 // to the run. A tracee's number cannot be recycled before it is reaped here.
-func (t *Tracer) ownTarget() bool {
-	pid := int(t.trap.Int(0))
+// The tracer is locked.
+func (t *Tracer) ownTarget(trap *supervise.Trap) bool {
+	pid := int(trap.Int(0))
 	switch {
 	case pid > 0:
 		return t.tasks[pid] != nil || t.procs[pid] != nil

@@ -1,6 +1,7 @@
 package ptrace
 
 import (
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -11,8 +12,11 @@ import (
 type task struct {
 	proc    *process
 	exiting bool // has passed PTRACE_EVENT_EXIT
-	forking bool // was allowed to create a task and has not reported it
 	early   bool // has reported before its creator told of it
+
+	// forking: it was allowed to create a task and has not reported it. It is
+	// set under the tracer's lock.
+	forking atomic.Bool
 }
 
 // process is one thread group.
@@ -98,7 +102,10 @@ func (t *Tracer) exiting(tid int, k *task) {
 // measure reads the peak of p's memory, which must not be borrowed: then it
 // would be that of the creator.
 func (t *Tracer) measure(tid int, p *process) {
-	if p.borrowed {
+	t.mu.Lock()
+	borrowed := p.borrowed
+	t.mu.Unlock()
+	if borrowed {
 		return
 	}
 	if hwm, err := peakMemory(tid); err == nil {

@@ -33,6 +33,11 @@ type Config struct {
 	// executed its program, RootEnded when it has ended and all others were
 	// sent SIGKILL. Both may be nil.
 	Started, RootEnded func()
+	// Launching is for another supervisor, whose filter stops the root process
+	// at the execve that starts the program: it is called there, on the
+	// tracer's thread, with a pidfd of the root process. An error ends the run
+	// and the program is not executed. Nil where the filter allows that execve.
+	Launching func(pidfd int) error
 }
 
 // Cause is why a tracer ended a run before the program did.
@@ -65,7 +70,7 @@ type Outcome struct {
 }
 
 // Tracer traces one run. Any goroutine may call Kill, Usage, Resident and
-// Peak; all other methods belong to the thread that seized the root process,
+// Peak, and what is in shared.go; all other methods belong to the thread that seized the root process,
 // because ptrace requires it.
 type Tracer struct {
 	cfg   Config
@@ -76,7 +81,7 @@ type Tracer struct {
 	root  int
 
 	dying   atomic.Bool // the run is over: every tracee gets SIGKILL
-	outcome Outcome
+	outcome Outcome     // its Cause and Violation are guarded by mu
 	trap    supervise.Trap
 	memory  memory
 	early   map[int]bool // tasks that ended before their creator told of them
@@ -181,9 +186,11 @@ func (t *Tracer) Run() (*Outcome, error) {
 
 // end ends the run for a cause; the first one counts.
 func (t *Tracer) end(cause Cause, v *Violation) {
+	t.mu.Lock()
 	if t.outcome.Cause == NoCause && !t.dying.Load() {
 		t.outcome.Cause, t.outcome.Violation = cause, v
 	}
+	t.mu.Unlock()
 	t.Sample()
 	t.Kill()
 }

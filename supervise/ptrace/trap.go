@@ -37,15 +37,13 @@ func (t *Tracer) trapped(tid int, k *task) {
 	t.trap.Arch, t.trap.Nr, t.trap.Args = t.cfg.Table, int(info.Nr), info.Args
 	t.trap.PID, t.trap.TID, t.trap.Tracee = k.proc.pid, tid, &t.memory
 
-	d := t.decide(k)
+	d := supervise.Decision{Kind: supervise.Allow}
+	if t.cfg.Handler != nil {
+		d = t.cfg.Handler.Handle(&t.trap)
+	}
+	d = t.admit(&t.trap, k, d)
 	switch d.Kind {
 	case supervise.Allow:
-		if t.spawn[t.trap.Nr] {
-			k.forking = true
-		}
-		if t.exec[t.trap.Nr] {
-			t.measure(tid, k.proc)
-		}
 	case supervise.Deny:
 		t.outcome.Denied++
 		t.skip(tid, failure(d.Errno))
@@ -55,7 +53,7 @@ func (t *Tracer) trapped(tid int, k *task) {
 		t.skip(tid, d.Value)
 	default:
 		t.skip(tid, failure(syscall.EPERM))
-		t.end(Violated, &Violation{Syscall: t.callName(t.trap.Nr), Path: d.Path, Rule: d.Rule, PID: k.proc.pid})
+		t.Violate(d, &t.trap)
 	}
 	sys.Cont(tid, 0)
 }
@@ -66,31 +64,6 @@ func (t *Tracer) skip(tid int, value uint64) {
 	if err := sys.SkipCall(tid, value); err != nil {
 		syscall.Kill(tid, syscall.SIGKILL)
 	}
-}
-
-func (t *Tracer) decide(k *task) supervise.Decision {
-	d := supervise.Decision{Kind: supervise.Allow}
-	if t.cfg.Handler != nil {
-		d = t.cfg.Handler.Handle(&t.trap)
-	}
-	if d.Kind == supervise.Allow && t.cfg.OwnSignals && t.sends[t.trap.Nr] && !t.ownTarget() {
-		return supervise.Decision{Kind: supervise.Deny, Errno: syscall.EPERM}
-	}
-	if d.Kind == supervise.Allow && t.spawn[t.trap.Nr] && t.cfg.MaxTasks > 0 && t.usage.Tasks+t.forking() >= t.cfg.MaxTasks {
-		return supervise.Decision{Kind: supervise.Deny, Errno: syscall.EAGAIN}
-	}
-	return d
-}
-
-// forking counts the tasks that were allowed and have not reported yet.
-func (t *Tracer) forking() int {
-	n := 0
-	for _, k := range t.tasks {
-		if k.forking {
-			n++
-		}
-	}
-	return n
 }
 
 func (t *Tracer) callName(nr int) string {

@@ -1,0 +1,101 @@
+package ptrace
+
+import (
+	"syscall"
+
+	"github.com/belljar/belljar/internal/sys"
+	"github.com/belljar/belljar/supervise"
+)
+
+// What follows is for a supervisor that answers calls on threads of its own
+// while the tracer follows the processes' lives. Any goroutine may call it.
+
+// Thread takes note that the thread tid has made a call that the other
+// supervisor answers, and returns its process, or 0 if it is none of the run's.
+// A thread is known before it makes its first call, and until it is reaped.
+func (t *Tracer) Thread(tid int) (pid int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k := t.tasks[tid]
+	if k == nil {
+		return 0
+	}
+	k.forking.Store(false)
+	return k.proc.pid
+}
+
+// Admit says what becomes of a call that was decided to be d, where the tracer
+// has to agree: it counts tasks, keeps signals inside the run, and measures
+// memory before another program replaces it.
+func (t *Tracer) Admit(trap *supervise.Trap, d supervise.Decision) supervise.Decision {
+	t.mu.Lock()
+	k := t.tasks[trap.TID]
+	t.mu.Unlock()
+	if k == nil {
+		return supervise.Decision{Kind: supervise.Fail, Errno: syscall.ESRCH}
+	}
+	return t.admit(trap, k, d)
+}
+
+func (t *Tracer) admit(trap *supervise.Trap, k *task, d supervise.Decision) supervise.Decision {
+	if d.Kind != supervise.Allow {
+		return d
+	}
+	switch {
+	case t.cfg.OwnSignals && t.sends[trap.Nr]:
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if !t.ownTarget(trap) {
+			return supervise.Decision{Kind: supervise.Deny, Errno: syscall.EPERM}
+		}
+	case t.spawn[trap.Nr]:
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.cfg.MaxTasks > 0 && t.usage.Tasks+t.forking() >= t.cfg.MaxTasks {
+			return supervise.Decision{Kind: supervise.Deny, Errno: syscall.EAGAIN}
+		}
+		k.forking.Store(true)
+	case t.exec[trap.Nr]:
+		t.measure(trap.TID, k.proc)
+	}
+	return d
+}
+
+// forking counts the tasks that were allowed and have not reported yet. The
+// tracer is locked.
+func (t *Tracer) forking() int {
+	n := 0
+	for _, k := range t.tasks {
+		if k.forking.Load() {
+			n++
+		}
+	}
+	return n
+}
+
+// Violate ends the run for a call that must not be made.
+func (t *Tracer) Violate(d supervise.Decision, trap *supervise.Trap) {
+	t.end(Violated, &Violation{Syscall: t.callName(trap.Nr), Path: d.Path, Rule: d.Rule, PID: trap.PID})
+}
+
+// Dying reports whether the run was told to end. No call of it is to be made
+// any more.
+func (t *Tracer) Dying() bool { return t.dying.Load() }
+
+// Tasks is how many threads of the run are alive.
+func (t *Tracer) Tasks() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.usage.Tasks
+}
+
+// launching handles the stop at the execve that starts the program.
+func (t *Tracer) launching(pid int) {
+	t.mu.Lock()
+	pidfd := t.pidfd
+	t.mu.Unlock()
+	if err := t.cfg.Launching(pidfd); err != nil {
+		t.Kill()
+	}
+	sys.Cont(pid, 0)
+}
