@@ -58,8 +58,10 @@ var deps = map[string]row{
 		others: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
 
 	// What only tests import.
-	"internal/testkit": {ours: []string{"internal/proc", "test/programs"}},
+	"internal/testkit": {ours: []string{"internal/proc", "test/escapes", "test/programs"}},
 	"test/programs":    {},
+	"test/escapes":     {ours: []string{"test/programs"}},
+	"test/cases":       {ours: []string{"", "internal/testkit", "policy", "test/programs", "unshare"}, others: []string{"github.com/google/go-cmp"}},
 }
 
 // impure is what a pure package may not import, each with all below it.

@@ -104,6 +104,17 @@ func observe() traces {
 // of the compiled programs: what was orphaned is nobody's child any more.
 func processes() []string {
 	self := os.Getpid()
+	return processesThat(func(ppid int, exe string) bool {
+		return ppid == self || cache.dir != "" && strings.HasPrefix(exe, cache.dir)
+	})
+}
+
+// ProcessesOf returns every process that runs a program from a directory.
+func ProcessesOf(dir string) []string {
+	return processesThat(func(_ int, exe string) bool { return strings.HasPrefix(exe, dir+"/") })
+}
+
+func processesThat(match func(ppid int, exe string) bool) []string {
 	var found []string
 	for _, name := range names("/proc") {
 		if name[0] < '0' || name[0] > '9' {
@@ -120,8 +131,7 @@ func processes() []string {
 			continue
 		}
 		exe, _ := os.Readlink("/proc/" + name + "/exe")
-		orphan := cache.dir != "" && strings.HasPrefix(exe, cache.dir)
-		if ppid == self || orphan {
+		if match(ppid, exe) {
 			found = append(found, fmt.Sprintf("%s (%s, state %s, parent %d)", name, exe, state, ppid))
 		}
 	}

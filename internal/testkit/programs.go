@@ -12,10 +12,14 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/belljar/belljar/test/escapes"
 	"github.com/belljar/belljar/test/programs"
 )
 
-// Program returns the command line that starts a program of test/programs,
+// trees are all programs that tests know by name.
+var trees = []programs.Tree{programs.Programs, escapes.Programs}
+
+// Program returns the command line that starts a program of one of the trees,
 // compiled if it is not yet: Program(t, "c/hello", "static"). The
 // test is skipped where the program's language is not installed. A program that
 // [CompileAll] has compiled needs no compiler.
@@ -114,7 +118,8 @@ var cross = map[string]string{"amd64": "x86_64-linux-gnu-", "arm64": "aarch64-li
 
 func compiler(name string) func(src, out, variant, goarch string) *exec.Cmd {
 	return func(src, out, variant, goarch string) *exec.Cmd {
-		args := append([]string{"-O2", "-pthread", "-w", "-o", out, src}, flags[variant]...)
+		headers := filepath.Join(filepath.Dir(filepath.Dir(src)), "c")
+		args := append([]string{"-O2", "-pthread", "-w", "-I", headers, "-o", out, src}, flags[variant]...)
 		if goarch != runtime.GOARCH {
 			return exec.Command(cross[goarch]+name, args...)
 		}
@@ -127,7 +132,10 @@ func interpreter(name string) func(t testing.TB, out string) []string {
 }
 
 var languages = map[string]language{
-	"c":   {ext: ".c", tools: []string{"gcc"}, compile: compiler("gcc")},
+	"c": {ext: ".c", tools: []string{"gcc"}, compile: compiler("gcc")},
+	// The tree of the programs that try to get out.
+	"escapes": {ext: ".c", tools: []string{"gcc"}, compile: compiler("gcc")},
+
 	"cpp": {ext: ".cpp", tools: []string{"g++"}, compile: compiler("g++")},
 	"go": {ext: ".go", tools: []string{"go"}, compile: func(src, out, _, goarch string) *exec.Cmd {
 		cmd := exec.Command("go", "build", "-o", out, "main.go")
@@ -194,24 +202,32 @@ var writeSources = func() func(string) error {
 	var err error
 	return func(dir string) error {
 		once.Do(func() {
-			err = fs.WalkDir(programs.Sources, ".", func(name string, d fs.DirEntry, err error) error {
-				if err != nil {
-					return err
+			for _, tree := range trees {
+				if err = writeTree(filepath.Join(dir, filepath.FromSlash(tree.Prefix)), tree.Sources); err != nil {
+					break
 				}
-				to := filepath.Join(dir, filepath.FromSlash(name))
-				if d.IsDir() {
-					return os.MkdirAll(to, 0o755)
-				}
-				text, err := programs.Sources.ReadFile(name)
-				if err != nil {
-					return err
-				}
-				return os.WriteFile(to, text, 0o644)
-			})
+			}
 		})
 		return err
 	}
 }()
+
+func writeTree(dir string, sources fs.FS) error {
+	return fs.WalkDir(sources, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(dir, filepath.FromSlash(name))
+		if d.IsDir() {
+			return os.MkdirAll(to, 0o755)
+		}
+		text, err := fs.ReadFile(sources, name)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(to, text, 0o644)
+	})
+}
 
 // buildAll compiles every variant of every program whose language is here.
 func buildAll(t testing.TB) {
@@ -238,9 +254,13 @@ func CompileAll(dir, goarch string) error {
 // each calls f for every variant of every program of an architecture whose
 // language is installed.
 func each(goarch string, f func(l language, name, variant string) error) error {
-	all, err := programs.All()
-	if err != nil {
-		return err
+	var all []*programs.Program
+	for _, tree := range trees {
+		some, err := tree.All()
+		if err != nil {
+			return err
+		}
+		all = append(all, some...)
 	}
 	for _, p := range all {
 		l := languages[p.Lang()]

@@ -8,7 +8,7 @@
 //	run: policy=compile args="a b" verdict=violation syscall=fork
 //
 // say how it is compiled (each word is one variant) and list its cases: the
-// options of one run and what is expected of it. Package test/runs gives the
+// options of one run and what is expected of it. Package test/cases gives the
 // keys of a case their meaning.
 package programs
 
@@ -20,20 +20,32 @@ import (
 	"strings"
 )
 
-// Sources is the source tree: c/hello.c, py/hello.py and so on. It is part of
-// the test binary, so that tests need no checkout that the user may read.
-//
 //go:embed c cpp go java js py
-var Sources embed.FS
+var sources embed.FS
+
+// Tree is a tree of sources: c/hello.c, py/hello.py and so on. It is part of
+// the test binary, so that tests need no checkout that the user may read.
+type Tree struct {
+	Sources fs.FS
+	Dir     string // where it is in the repository
+	Prefix  string // of its programs' names, "" or "escapes/"
+}
+
+// Programs is the tree of this package.
+var Programs = Tree{Sources: sources, Dir: "test/programs"}
 
 // Program is one source file with its header.
 type Program struct {
-	Name    string   // "c/hello": the path without its extension
+	Name    string   // "c/hello": the path without its extension, behind its tree's prefix
 	File    string   // "c/hello.c"
+	Dir     string   // of the tree, in the repository
 	Purpose string   // the prose of the header
 	Builds  []string // variants, such as "dynamic" and "static"
 	Cases   []Case
 }
+
+// Path is where the source is in the repository.
+func (p *Program) Path() string { return path.Join(p.Dir, p.File) }
 
 // Lang is the directory of the program, such as "c".
 func (p *Program) Lang() string {
@@ -48,13 +60,13 @@ type Case struct {
 }
 
 // All returns all programs, in the order of their names.
-func All() ([]*Program, error) {
+func (t Tree) All() ([]*Program, error) {
 	var all []*Program
-	err := fs.WalkDir(Sources, ".", func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(t.Sources, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || path.Ext(name) == ".h" {
 			return err
 		}
-		src, err := Sources.ReadFile(name)
+		src, err := fs.ReadFile(t.Sources, name)
 		if err != nil {
 			return err
 		}
@@ -62,6 +74,7 @@ func All() ([]*Program, error) {
 		if err != nil {
 			return err
 		}
+		p.Name, p.Dir = t.Prefix+p.Name, t.Dir
 		all = append(all, p)
 		return nil
 	})

@@ -36,7 +36,7 @@ func TestParseErrors(t *testing.T) {
 }
 
 func TestAll(t *testing.T) {
-	all, err := All()
+	all, err := Programs.All()
 	if err != nil {
 		t.Fatal(err)
 	}

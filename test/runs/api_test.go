@@ -20,6 +20,7 @@ import (
 	"github.com/belljar/belljar"
 	"github.com/belljar/belljar/internal/testkit"
 	"github.com/belljar/belljar/policy"
+	"github.com/belljar/belljar/test/cases"
 )
 
 // TestResultKeys proves the contract of the result's JSON form: these keys,
@@ -29,7 +30,7 @@ func TestResultKeys(t *testing.T) {
 		"output_bytes", "processes_peak", "setup_ns", "signal", "supervisor", "system_ns", "traps", "user_ns", "verdict", "violation", "wall_ns"}
 	each(t, func(t *testing.T, s sandbox) {
 		for _, arg := range []string{"0", "1"} {
-			res, _ := run(t, belljar.Command{Args: append(testkit.Program(t, "c/exit", "dynamic"), arg)}, s.options(t, "judge"))
+			res, _ := run(t, belljar.Command{Args: append(testkit.Program(t, "c/exit", "dynamic"), arg)}, s.Options(t, "judge"))
 			text, err := json.Marshal(res)
 			if err != nil {
 				t.Fatal(err)
@@ -52,7 +53,7 @@ func TestResultKeys(t *testing.T) {
 func TestTimes(t *testing.T) {
 	each(t, func(t *testing.T, s sandbox) {
 		begin := time.Now()
-		res, _ := run(t, belljar.Command{Args: append(testkit.Program(t, "c/cpu", "dynamic"), "self", "0.1")}, s.options(t, "judge"))
+		res, _ := run(t, belljar.Command{Args: append(testkit.Program(t, "c/cpu", "dynamic"), "self", "0.1")}, s.Options(t, "judge"))
 		all := time.Since(begin)
 		if res.Wall+res.Setup > all || res.Setup <= 0 || res.Wall < 100*time.Millisecond {
 			t.Errorf("setup %v and wall %v of %v", res.Setup, res.Wall, all)
@@ -72,7 +73,7 @@ func TestCancel(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		defer cancel()
 		begin := time.Now()
-		_, err := belljar.Run(ctx, belljar.Command{Args: args}, s.options(t, "judge"))
+		_, err := belljar.Run(ctx, belljar.Command{Args: args}, s.Options(t, "judge"))
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v, want %v", err, context.DeadlineExceeded)
 		}
@@ -81,7 +82,7 @@ func TestCancel(t *testing.T) {
 		}
 		ended, cancelNow := context.WithCancel(context.Background())
 		cancelNow()
-		if _, err := belljar.Run(ended, belljar.Command{Args: args}, s.options(t, "judge")); !errors.Is(err, context.Canceled) {
+		if _, err := belljar.Run(ended, belljar.Command{Args: args}, s.Options(t, "judge")); !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want %v", err, context.Canceled)
 		}
 	})
@@ -117,7 +118,7 @@ func TestNoProgram(t *testing.T) {
 	each(t, func(t *testing.T, s sandbox) {
 		testkit.Leaks(t)
 		for _, tt := range tests {
-			res, err := belljar.Run(context.Background(), tt.cmd, s.options(t, "judge"))
+			res, err := belljar.Run(context.Background(), tt.cmd, s.Options(t, "judge"))
 			if err == nil {
 				t.Errorf("%s: no error, verdict %s", tt.name, res.Verdict)
 				continue
@@ -134,7 +135,7 @@ func TestNoProgram(t *testing.T) {
 
 // TestRequire proves that a missing layer is an error before anything runs.
 func TestRequire(t *testing.T) {
-	opts := sandboxes[0].options(t, "judge")
+	opts := cases.Sandboxes[0].Options(t, "judge")
 	opts.Require = []string{"namespaces"}
 	dir := testkit.Dir(t)
 	out := filepath.Join(dir, "out")
@@ -160,20 +161,20 @@ func TestWhoami(t *testing.T) {
 	}
 	defer r.Close()
 	defer w.Close()
-	t.Setenv("BELLJAR_SECRET", secretText)
+	t.Setenv("BELLJAR_SECRET", "not for the program")
 	uid, gid := os.Geteuid(), os.Getegid()
 	if uid == 0 {
 		uid, gid = testkit.Nobody, testkit.Nobody
 	}
 	each(t, func(t *testing.T, s sandbox) {
-		opts := s.options(t, "observe")
+		opts := s.Options(t, "observe")
 		opts.Limits = belljar.Limits{Stack: 4 << 20, Files: 50}
 		args := append(testkit.Program(t, "c/whoami", "dynamic"), "x y", "")
 		res, out := run(t, belljar.Command{Args: args, Env: []string{"A=b", "C="}, Dir: "/usr", Files: []*os.File{w}}, opts)
 		if res.Verdict != belljar.OK {
-			t.Fatalf("%+v %+v\n%s", brief(res), res.Violation, out.stderr.String())
+			t.Fatalf("%+v %+v\n%s", brief(res), res.Violation, out.Stderr.String())
 		}
-		got := out.stdout.String()
+		got := out.Stdout.String()
 		want := []string{"arg " + args[0], "arg x y", "arg ", "env A=b", "env C=", "fd 0 flags 0 mode 0", "fd 1 flags 0 mode 1", "fd 2 flags 0 mode 1",
 			"fd 3 flags 0 mode 1", ids("uid", uid), ids("gid", gid), "umask 022", "cwd /usr", "session leader 1", "no_new_privs 1",
 			"capabilities effective 0 permitted 0 inheritable 0 bounding none", "limit core 0 0", "limit stack 4194304 4194304", "limit nofile 50 50"}
@@ -234,8 +235,8 @@ func TestFileRules(t *testing.T) {
 			opts := belljar.Options{Policy: p, Supervisor: belljar.Ptrace, Unshare: belljar.Off}
 			name := filepath.Join(dir, tt.file)
 			res, out := run(t, belljar.Command{Args: []string{"/bin/cat", name}}, opts)
-			if res.Verdict != tt.verdict || out.stdout.String() != tt.stdout {
-				t.Errorf("%+v, violation %+v, output %q", brief(res), res.Violation, out.stdout.String()+out.stderr.String())
+			if res.Verdict != tt.verdict || out.Stdout.String() != tt.stdout {
+				t.Errorf("%+v, violation %+v, output %q", brief(res), res.Violation, out.Stdout.String()+out.Stderr.String())
 			}
 			if tt.file == "soft" && res.Denied == 0 {
 				t.Error("no soft refusal is counted")
@@ -253,7 +254,7 @@ func TestUnprivileged(t *testing.T) {
 		testkit.Unprivileged(t)
 		each(t, func(t *testing.T, s sandbox) {
 			for name, want := range map[string]belljar.Verdict{"c/hello": belljar.OK, "c/stackoverflow": belljar.Signaled} {
-				res, _ := run(t, belljar.Command{Args: testkit.Program(t, name, "dynamic")}, s.options(t, "judge"))
+				res, _ := run(t, belljar.Command{Args: testkit.Program(t, name, "dynamic")}, s.Options(t, "judge"))
 				if res.Verdict != want {
 					t.Errorf("%s: verdict %s, want %s", name, res.Verdict, want)
 				}

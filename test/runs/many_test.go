@@ -2,14 +2,12 @@ package runs
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/belljar/belljar"
 	"github.com/belljar/belljar/internal/testkit"
@@ -38,13 +36,13 @@ func atOnce(t *testing.T, s sandbox, echo, threads []string) {
 				return
 			}
 			in := strings.Repeat(fmt.Sprintf("line %d\n", i), 1000)
-			res, out, err := tryRun(belljar.Command{Args: []string{echo[0], fmt.Sprint(i)}, Stdin: strings.NewReader(in)}, s.options(t, "judge"))
+			res, out, err := tryRun(belljar.Command{Args: []string{echo[0], fmt.Sprint(i)}, Stdin: strings.NewReader(in)}, s.Options(t, "judge"))
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			if res.ExitCode != i || out.stdout.String() != in {
-				t.Errorf("run %d: verdict %s, exit code %d, %d bytes of output, want %d", i, res.Verdict, res.ExitCode, out.stdout.Len(), len(in))
+			if res.ExitCode != i || out.Stdout.String() != in {
+				t.Errorf("run %d: verdict %s, exit code %d, %d bytes of output, want %d", i, res.Verdict, res.ExitCode, out.Stdout.Len(), len(in))
 			}
 		})
 	}
@@ -52,7 +50,7 @@ func atOnce(t *testing.T, s sandbox, echo, threads []string) {
 }
 
 func manyThreads(t *testing.T, s sandbox, threads []string) {
-	res, _, err := tryRun(belljar.Command{Args: []string{threads[0], "2", "3"}}, s.options(t, "compile"))
+	res, _, err := tryRun(belljar.Command{Args: []string{threads[0], "2", "3"}}, s.Options(t, "compile"))
 	if err != nil {
 		t.Error(err)
 		return
@@ -60,17 +58,6 @@ func manyThreads(t *testing.T, s sandbox, threads []string) {
 	if res.Verdict != belljar.OK || res.ProcessesPeak != 9 {
 		t.Errorf("verdict %s, %d processes, want ok and 9", res.Verdict, res.ProcessesPeak)
 	}
-}
-
-// tryRun is run for goroutines other than the test's, which must not call
-// t.Fatal.
-func tryRun(cmd belljar.Command, opts belljar.Options) (*belljar.Result, *output, error) {
-	var out output
-	cmd.Stdout, cmd.Stderr = &out.stdout, &out.stderr
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	res, err := belljar.Run(ctx, cmd, opts)
-	return res, &out, err
 }
 
 // TestManyInARow proves that nothing piles up.
@@ -85,15 +72,15 @@ func TestManyInARow(t *testing.T) {
 		testkit.Leaks(t)
 		for i := range n {
 			if i%10 == 9 {
-				res, _ := run(t, belljar.Command{Args: []string{killed[0], "socket"}}, s.options(t, "judge"))
+				res, _ := run(t, belljar.Command{Args: []string{killed[0], "socket"}}, s.Options(t, "judge"))
 				if res.Verdict != belljar.Violation {
 					t.Fatalf("run %d: verdict %s, want violation", i, res.Verdict)
 				}
 				continue
 			}
-			res, out := run(t, belljar.Command{Args: args}, s.options(t, "judge"))
-			if res.Verdict != belljar.OK || out.stdout.String() != "hello, world\n" {
-				t.Fatalf("run %d: %+v, output %q", i, brief(res), out.stdout.String())
+			res, out := run(t, belljar.Command{Args: args}, s.Options(t, "judge"))
+			if res.Verdict != belljar.OK || out.Stdout.String() != "hello, world\n" {
+				t.Fatalf("run %d: %+v, output %q", i, brief(res), out.Stdout.String())
 			}
 		}
 	})
@@ -125,7 +112,7 @@ func TestFatParent(t *testing.T) {
 	}()
 	each(t, func(t *testing.T, s sandbox) {
 		args := append(testkit.Program(t, "c/memory", "dynamic"), "none", "0")
-		opts := s.options(t, "judge")
+		opts := s.Options(t, "judge")
 		opts.Limits.Memory = 64 << 20
 		res, _ := run(t, belljar.Command{Args: args}, opts)
 		if res.Verdict != belljar.OK || res.MemoryPeak < 512<<10 || res.MemoryPeak > 3<<20 {

@@ -2,8 +2,8 @@
 // the policy must stop the call: the signal is then a harmless one. In a PID
 // namespace it is SIGKILL, which reaches the program's own processes only.
 //
-// run: in=ptrace args="all" verdict=violation|ok contains=""
-// run: in=ptrace args="parent" verdict=violation|ok contains=""
+// run: in=open args="all" verdict=violation|ok contains=""
+// run: in=open args="parent" verdict=violation|ok contains=""
 // run: in=unshare policy=compile args="all" verdict=ok|signaled
 // run: in=both policy=compile args="all" verdict=ok|signaled|violation
 #include "victim.h"

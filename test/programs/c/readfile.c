@@ -2,17 +2,17 @@
 // is a file that everybody may read and that lies outside the sandbox. Where
 // the file is not there, as in a private root, the program is told so and ends.
 //
-// run: in=ptrace,both args="open {secret}" verdict=violation syscall=openat path={secret}
-// run: in=ptrace,both args="old {secret}" verdict=violation syscall=open path={secret}
-// run: in=ptrace,both args="symlink {secret}" policy=compile verdict=ok contains="refused: EACCES"
-// run: in=ptrace,both args="open {secret}" policy=compile verdict=ok contains="refused: EACCES"
-// run: in=ptrace args="dotdot {secret}" verdict=violation syscall=openat path={secret}
-// run: in=ptrace args="dirfd {secret}" verdict=violation
-// run: in=ptrace args="cwd {secret}" verdict=violation
-// run: in=ptrace args="root {secret}" verdict=violation syscall=openat
-// run: in=ptrace args="openat2 {secret}" verdict=violation syscall=openat2
-// run: in=ptrace,both args="open /etc/shadow" verdict=violation syscall=openat path=/etc/shadow
-// run: in=ptrace,both args="open /proc/1/environ" verdict=violation
+// run: in=supervised args="open {secret}" verdict=violation syscall=openat path={secret}
+// run: in=supervised args="old {secret}" verdict=violation syscall=open path={secret}
+// run: in=supervised args="symlink {secret}" policy=compile verdict=ok contains="refused: EACCES"
+// run: in=supervised args="open {secret}" policy=compile verdict=ok contains="refused: EACCES"
+// run: in=open args="dotdot {secret}" verdict=violation syscall=openat path={secret}
+// run: in=open args="dirfd {secret}" verdict=violation
+// run: in=open args="cwd {secret}" verdict=violation
+// run: in=open args="root {secret}" verdict=violation syscall=openat
+// run: in=open args="openat2 {secret}" verdict=violation syscall=openat2
+// run: in=supervised args="open /etc/shadow" verdict=violation syscall=openat path=/etc/shadow
+// run: in=supervised args="open /proc/1/environ" verdict=violation
 // run: in=unshare args="open {secret}" verdict=ok contains="refused"
 // run: in=unshare args="symlink {secret}" policy=compile verdict=ok contains="refused"
 // run: in=unshare args="dotdot {secret}" verdict=ok contains="refused"

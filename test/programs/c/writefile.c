@@ -1,14 +1,14 @@
 // Changes a file or directory that no policy allows to change. {secret} is a
 // file that everybody may read, in a directory where everybody may write.
 //
-// run: in=ptrace,both args="write {secret}" verdict=violation syscall=openat
-// run: in=ptrace,both args="truncate {secret}" verdict=violation syscall=truncate
-// run: in=ptrace,both args="unlink {secret}" verdict=violation
-// run: in=ptrace,both args="rename {secret}" verdict=violation
-// run: in=ptrace,both args="link {secret}" verdict=violation
-// run: in=ptrace,both args="mkdir {secret}" verdict=violation
-// run: in=ptrace,both args="chmod {secret}" verdict=violation
-// run: in=ptrace,both args="mknod {secret}" verdict=violation
+// run: in=supervised args="write {secret}" verdict=violation syscall=openat
+// run: in=supervised args="truncate {secret}" verdict=violation syscall=truncate
+// run: in=supervised args="unlink {secret}" verdict=violation
+// run: in=supervised args="rename {secret}" verdict=violation
+// run: in=supervised args="link {secret}" verdict=violation
+// run: in=supervised args="mkdir {secret}" verdict=violation
+// run: in=supervised args="chmod {secret}" verdict=violation
+// run: in=supervised args="mknod {secret}" verdict=violation
 // run: in=unshare args="write {secret}" policy=compile verdict=ok contains="refused"
 // run: in=unshare args="unlink {secret}" policy=compile verdict=ok contains="refused"
 // run: in=unshare args="write /usr/belljar-probe" policy=compile verdict=ok contains="refused"
