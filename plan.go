@@ -214,7 +214,7 @@ func (p *plan) chooseSupervisor() error {
 		return nil
 	}
 	var err error
-	p.engine, err = p.runner.engine(p.dir, p.path, p.cmd.Dir == "")
+	p.engine, err = p.runner.engine(p)
 	return err
 }
 

@@ -118,15 +118,17 @@ func (r *Runner) ruleset(dir string, names func(string) ([]string, bool), keep b
 	return rules
 }
 
-// engine returns a policy engine for one run of a program in dir.
-func (r *Runner) engine(dir, program string, keep bool) (*supervise.Engine, error) {
+// engine returns a policy engine for one run.
+func (r *Runner) engine(p *plan) (*supervise.Engine, error) {
+	keep := p.cmd.Dir == ""
 	r.mu.Lock()
-	e := r.rules[dir]
+	e := r.rules[p.dir]
 	r.mu.Unlock()
 	if e == nil || !keep {
 		var err error
 		e, err = supervise.NewEngine(supervise.EngineConfig{
-			Policy: r.opts.Policy, Table: r.table, Dir: dir, Root: "/",
+			Policy: r.opts.Policy, Table: r.table, Dir: p.dir, Root: "/",
+			UID: p.uid, GID: p.gid, UserNS: p.root != nil && p.userNS,
 			User: r.opts.Handler, Observe: r.opts.Observe,
 		})
 		if err != nil {
@@ -135,8 +137,8 @@ func (r *Runner) engine(dir, program string, keep bool) (*supervise.Engine, erro
 	}
 	if keep {
 		r.mu.Lock()
-		r.rules[dir] = e
+		r.rules[p.dir] = e
 		r.mu.Unlock()
 	}
-	return e.ForRun(program)
+	return e.ForRun(p.path)
 }

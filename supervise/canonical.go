@@ -23,18 +23,21 @@ func (v *view) named(o object) object {
 	if o.parent >= 0 {
 		pin = o.parent
 	}
-	path, kind, errno := v.canonical(pin)
+	at, errno := v.place(pin)
 	if errno != 0 {
 		o.close()
 		return failed("", errno)
 	}
 	if o.parent >= 0 {
-		path = v.selfName(join(path, o.name), &o)
+		at.path = v.selfName(join(at.path, o.name), &o)
+		if at.reach != "" {
+			at.reach = join(at.reach, o.name)
+		}
 	}
-	if o.kind != objMissing || kind != objFile {
-		o.kind = kind
+	if o.kind != objMissing || at.kind != objFile {
+		o.kind = at.kind
 	}
-	o.path = path
+	o.path, o.reach = at.path, at.reach
 	return o
 }
 
@@ -44,39 +47,54 @@ const unreachable = "(unreachable)"
 
 const deletedSuffix = " (deleted)"
 
+// place is where an O_PATH descriptor's object is, in the tracee's view.
+type place struct {
+	path  string
+	reach string // see object.reach
+	kind  objectKind
+}
+
 // canonical is the path of an O_PATH descriptor in the tracee's view.
 func (v *view) canonical(fd int) (string, objectKind, syscall.Errno) {
+	at, errno := v.place(fd)
+	return at.path, at.kind, errno
+}
+
+func (v *view) place(fd int) (place, syscall.Errno) {
 	text, errno := fdPath(fd)
 	if errno != 0 {
-		return "", objNone, errno
+		return place{}, errno
 	}
 	if text == "" || text[0] != '/' {
-		return text, objAnonymous, 0 // "pipe:[42]", "anon_inode:[eventfd]"
+		return place{path: text, kind: objAnonymous}, 0 // "pipe:[42]", "anon_inode:[eventfd]"
 	}
 	if v.rootPath == "" {
 		if v.rootPath, errno = fdPath(v.root); errno != 0 {
-			return "", objNone, errno
+			return place{}, errno
 		}
 	}
 	path, ok := below(v.rootPath, text)
 	if !ok || v.foreign {
-		return unreachable + text, objOutside, 0
+		return place{path: unreachable + text, kind: objOutside}, 0
 	}
-	if v.trusted {
-		return v.selfName(path, &object{fd: fd}), objFile, 0
+	at := place{path: path, reach: path, kind: objFile}
+	if !v.trusted {
+		var reached bool
+		if at.kind, reached = v.verify(fd, path); !reached {
+			at.reach = ""
+		}
 	}
-	kind := v.verify(fd, path)
-	switch kind {
+	switch at.kind {
 	case objFile:
-		path = v.selfName(path, &object{fd: fd})
+		at.path = v.selfName(path, &object{fd: fd})
 	case objDeleted:
-		path = strings.TrimSuffix(path, deletedSuffix)
+		at.path = strings.TrimSuffix(path, deletedSuffix)
 	case objAnonymous:
-		path = path[1:] // "memfd:NAME (deleted)"
+		at.path = path[1:] // "memfd:NAME (deleted)"
 	case objOutside:
-		path = unreachable + text
+		at.path = unreachable + text
 	}
-	return path, kind, 0
+	return at, 0
 }
 
 // below is path as seen from root, where it lies below that.
@@ -91,33 +109,40 @@ func below(root, path string) (string, bool) {
 	return rest, ok && rest[0] == '/'
 }
 
-// verify says whether the object behind fd is what the tracee reaches by path.
-// The kernel's name alone does not tell: a descriptor from outside the
-// tracee's mount namespace has a name in that other one.
-func (v *view) verify(fd int, path string) objectKind {
+// verify says whether the object behind fd is what the tracee reaches by path,
+// and whether it may itself go there. The kernel's name alone does not tell: a
+// descriptor from outside the tracee's mount namespace has a name in that other
+// one.
+func (v *view) verify(fd int, path string) (kind objectKind, reached bool) {
 	want, errno := sys.StatFile(fd)
 	if errno != 0 {
-		return objOutside
+		return objOutside, false
 	}
 	got, errno := v.statPath(path, 0)
 	if errno == 0 && sameFile(got, want) {
-		return objFile
+		return objFile, true
+	}
+	defer v.who.raised()()
+	if errno == syscall.EACCES {
+		if got, errno = v.statPath(path, 0); errno == 0 && sameFile(got, want) {
+			return objFile, false
+		}
 	}
 	if errno == syscall.EACCES && v.sameMounts() {
-		return objFile // the supervisor may not look, but the name is of this tree
+		return objFile, false // the supervisor may not look, but the name is of this tree
 	}
 	name, deleted := strings.CutSuffix(path, deletedSuffix)
 	if !deleted {
-		return objOutside
+		return objOutside, false
 	}
 	dir, _ := splitLast(strings.TrimPrefix(name, "/"))
 	if at, errno := v.statPath(dir, sys.O_DIRECTORY); errno == 0 && at.Mount == want.Mount {
-		return objDeleted
+		return objDeleted, false
 	}
 	if strings.HasPrefix(name, "/memfd:") {
-		return objAnonymous
+		return objAnonymous, false
 	}
-	return objOutside
+	return objOutside, false
 }
 
 // statPath describes what a path without links leads to from the root.

@@ -16,7 +16,7 @@ const noLinks = sys.RESOLVE_NO_SYMLINKS | sys.RESOLVE_NO_MAGICLINKS
 func (v *view) direct(start int, p *pathRequest) (o object, done bool) {
 	resolve := p.resolve&sys.RESOLVE_NO_XDEV | noLinks
 	rel := strings.TrimPrefix(p.path, "/")
-	o = object{fd: -1, parent: -1}
+	o = object{fd: -1, parent: -1, link: -1}
 	var errno syscall.Errno
 	if p.last == entry || p.create {
 		dir, base := splitLast(rel)
@@ -52,7 +52,8 @@ func (v *view) direct(start int, p *pathRequest) (o object, done bool) {
 	if o.kind == objNone {
 		o.kind = objFile
 	}
-	o.path = v.selfName(p.path, &o)
+	o.path, o.reach = v.selfName(p.path, &o), p.path
+	o.stable = v.trusted
 	return o, true
 }
 

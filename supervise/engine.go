@@ -34,6 +34,16 @@ type EngineConfig struct {
 	// kill. It is asked one call at a time, and its decision stands.
 	User Handler
 
+	// UID and GID are who the program runs as, in Belljar's user namespace.
+	// UserNS says that it has a user namespace of its own, which maps these two
+	// IDs and no other.
+	UID, GID int
+	UserNS   bool
+
+	// OnBehalf makes the engine answer path calls itself and open files for the
+	// tracee, instead of letting the kernel make the calls that it allows.
+	OnBehalf bool
+
 	// Observe is told of every decision. With it, path calls trap and are
 	// resolved also where the policy would allow any path. It is called on the
 	// thread that decides, at once from several where a supervisor uses several.
@@ -52,8 +62,11 @@ type Engine struct {
 	root     string // of the program, on the host
 
 	judges   bool // paths are decided, or observed
+	onBehalf bool
+	identity identity
 	rules    rules
 	resolver resolver
+	steady   steady
 	calls    []callPlan // by number
 }
 
@@ -82,7 +95,11 @@ func NewEngine(c EngineConfig) (*Engine, error) {
 	if table == nil {
 		return nil, fmt.Errorf("policy engine: no system call table for %s", runtime.GOARCH)
 	}
-	e := &Engine{policy: c.Policy, table: table, user: c.User, observe: c.Observe, root: cmp.Or(c.Root, "/")}
+	e := &Engine{policy: c.Policy, table: table, user: c.User, observe: c.Observe, root: cmp.Or(c.Root, "/"), onBehalf: c.OnBehalf}
+	var err error
+	if e.identity, err = newIdentity(&c); err != nil {
+		return nil, fmt.Errorf("policy engine: %w", err)
+	}
 	e.judges = c.Observe != nil || refusesPaths(&c.Policy.Files)
 	if err := e.prepareRules(&c); err != nil {
 		return nil, fmt.Errorf("policy engine: %w", err)
@@ -142,7 +159,7 @@ func (e *Engine) ForRun(program string) (*Engine, error) {
 		return nil, fmt.Errorf("policy engine: open root %s: %w", e.root, errno)
 	}
 	defer sys.CloseFile(root)
-	run := &Engine{policy: e.policy, table: e.table, user: e.user, observe: e.observe, root: e.root, judges: e.judges, rules: e.rules}
+	run := &Engine{policy: e.policy, table: e.table, user: e.user, observe: e.observe, root: e.root, judges: e.judges, onBehalf: e.onBehalf, identity: e.identity, rules: e.rules}
 	run.rules.program = run.canonicalProgram(root, program)
 	if len(e.policy.Counts) == 0 {
 		run.calls = e.calls // nothing in it changes

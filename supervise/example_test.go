@@ -69,3 +69,4 @@ func (m memory) ReadMemory(addr uint64, buf []byte) (int, error) {
 }
 
 func (m memory) WriteMemory(uint64, []byte) (int, error) { return 0, syscall.EFAULT }
+func (m memory) Valid() bool                             { return true }

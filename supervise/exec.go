@@ -19,9 +19,10 @@ const (
 // decideInterpreters says whether the programs that the kernel runs in place of
 // o, or maps beside it, may be executed: the "#!" interpreter and its own, and
 // PT_INTERP. What binfmt_misc would start is seen only by VerifyExec.
-func (e *Engine) decideInterpreters(th thread, o *object) Decision {
+func (e *Engine) decideInterpreters(th thread, o *object, who *actor) Decision {
 	cur := *o // the caller closes o itself
 	for depth := 0; ; depth++ {
+		who.raise() // the kernel reads a program that its user may not
 		next, script, errno := interpreter(&cur)
 		if depth > 0 {
 			cur.close()
@@ -36,7 +37,7 @@ func (e *Engine) decideInterpreters(th thread, o *object) Decision {
 			return Decision{Kind: Fail, Errno: syscall.ELOOP, Path: cur.path}
 		}
 		p := pathRequest{dir: atFDCWD, path: next, want: exec}
-		cur = e.resolver.resolve(th, &p)
+		cur = e.resolver.resolve(th, &p, who)
 		if d := e.rules.decide(&cur, &p); d.Kind != Allow || !script || fileType(cur.stat) != syscall.S_IFREG {
 			cur.close()
 			return d
@@ -206,5 +207,5 @@ func (r *resolver) mapped(th thread, start, end uint64, name string) object {
 	if !ok {
 		return failed(unreachable+name, syscall.EACCES)
 	}
-	return r.resolve(th, &pathRequest{dir: atFDCWD, path: path, last: nofollow})
+	return r.resolve(th, &pathRequest{dir: atFDCWD, path: path, last: nofollow}, nil)
 }

@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"os"
+	"strconv"
 	"syscall"
 	"testing"
 
@@ -31,6 +32,9 @@ func (f *fakeTracee) WriteMemory(addr uint64, data []byte) (int, error) {
 	}
 	return copy(f.mem[addr-f.base:], data), nil
 }
+
+// Valid is always true: the tracee is this process.
+func (f *fakeTracee) Valid() bool { return true }
 
 // put adds bytes to the memory and returns their address.
 func (f *fakeTracee) put(b string) uint64 {
@@ -74,3 +78,8 @@ func newEngine(t testing.TB, c EngineConfig) *Engine {
 	}
 	return e
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// fdName is the magic link to one of this process's own descriptors.
+func fdName(f *os.File) string { return "/proc/self/fd/" + itoa(int(f.Fd())) }

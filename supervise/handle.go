@@ -9,14 +9,35 @@ import (
 // Handle decides a trap: first by the counts, then by the user's handler where
 // the policy asks for that, then by the paths.
 func (e *Engine) Handle(t *Trap) Decision {
-	d := e.decide(t)
-	if e.observe != nil {
+	return e.handle(t, e.onBehalf)
+}
+
+func (e *Engine) handle(t *Trap, onBehalf bool) Decision {
+	var who *actor
+	if onBehalf {
+		who = &actor{id: &e.identity}
+	}
+	d := e.decide(t, who, onBehalf)
+	who.raise()
+	if e.observe != nil && who.leave() {
 		e.observe(t, d)
+	}
+	if who != nil && who.err != nil {
+		if d.Opening != nil {
+			d.Opening.Close()
+		}
+		return Decision{Kind: Kill, Path: d.Path, Err: who.err}
 	}
 	return d
 }
 
-func (e *Engine) decide(t *Trap) Decision {
+// Decide says what becomes of a call and does nothing about it: what Handle
+// would do in the tracee's place is Allow.
+func (e *Engine) Decide(t *Trap) Decision {
+	return e.handle(t, false)
+}
+
+func (e *Engine) decide(t *Trap, who *actor, onBehalf bool) Decision {
 	// A call of another ABI was never planned for, nor a number without a name.
 	if t.Arch != e.table || t.Nr < 0 || t.Nr >= len(e.calls) {
 		return Decision{Kind: Kill}
@@ -32,6 +53,9 @@ func (e *Engine) decide(t *Trap) Decision {
 			pos = rule.Pos
 		}
 		if action.Kind == policy.Trap && e.user != nil {
+			if !who.leave() {
+				return Decision{Kind: Kill}
+			}
 			return e.askUser(t)
 		}
 		if action.Kind != policy.Allow {
@@ -39,7 +63,7 @@ func (e *Engine) decide(t *Trap) Decision {
 		}
 	}
 	if plan.path != nil && e.judges {
-		return e.decidePaths(t, plan.path)
+		return e.decidePaths(t, plan.path, who, onBehalf)
 	}
 	return Decision{Kind: Allow}
 }
@@ -61,16 +85,26 @@ func (e *Engine) askUser(t *Trap) Decision {
 	return e.user.Handle(t)
 }
 
-// decidePaths reads, resolves and decides each path of a call.
-func (e *Engine) decidePaths(t *Trap, call *pathCall) Decision {
+// decidePaths reads, resolves and decides each path of a call, and answers it.
+func (e *Engine) decidePaths(t *Trap, call *pathCall, who *actor, onBehalf bool) Decision {
 	req, errno := readRequest(t, call)
 	if errno != 0 {
 		return Decision{Kind: Fail, Errno: errno}
 	}
+	var objects [2]object
+	defer func() {
+		for i := range req.n {
+			objects[i].close()
+		}
+	}()
+	for i := range objects {
+		objects[i] = failed("", 0)
+	}
 	th := thread{t.PID, t.TID}
 	allowed := Decision{Kind: Allow}
 	for i := range req.n {
-		d := e.decidePath(th, &req.paths[i])
+		objects[i] = e.resolver.resolve(th, &req.paths[i], who)
+		d := e.decidePath(th, &objects[i], &req.paths[i], who)
 		if d.Kind != Allow {
 			return d
 		}
@@ -78,17 +112,18 @@ func (e *Engine) decidePaths(t *Trap, call *pathCall) Decision {
 			allowed = d
 		}
 	}
+	if onBehalf && call.open != notOpen {
+		allowed.Kind, allowed.Opening = Open, e.opening(t, &req, &objects[0])
+	}
 	return allowed
 }
 
-func (e *Engine) decidePath(th thread, p *pathRequest) Decision {
-	o := e.resolver.resolve(th, p)
-	defer o.close()
-	d := e.rules.decide(&o, p)
+func (e *Engine) decidePath(th thread, o *object, p *pathRequest, who *actor) Decision {
+	d := e.rules.decide(o, p)
 	if d.Kind != Allow || p.want&exec == 0 || fileType(o.stat) != syscall.S_IFREG {
 		return d
 	}
-	if i := e.decideInterpreters(th, &o); i.Kind != Allow {
+	if i := e.decideInterpreters(th, o, who); i.Kind != Allow {
 		return i
 	}
 	return d

@@ -7,6 +7,7 @@ import (
 	"os"
 	osexec "os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"syscall"
 	"testing"
@@ -17,6 +18,10 @@ import (
 // jailKind in the environment makes the test binary a tracee in namespaces of
 // its own: "chroot" or "pivot", by how it gets its root.
 const jailKind, jailDir = "BELLJAR_TEST_JAIL", "BELLJAR_TEST_JAIL_DIR"
+
+// The main thread is the tracee of most tests. A goroutine that makes its thread
+// act for tracees must not get that one.
+func init() { runtime.LockOSThread() }
 
 func TestMain(m *testing.M) {
 	if kind := os.Getenv(jailKind); kind != "" {
@@ -137,7 +142,7 @@ func resolveInJail(t *testing.T, kind string) {
 		if c.dir == 0 {
 			p.dir = atFDCWD
 		}
-		o := r.resolve(th, &p)
+		o := r.resolve(th, &p, nil)
 		if o.path != c.want || o.kind != c.kind || o.errno != c.errno {
 			t.Errorf("%s: %q kind %d (%v), want %q kind %d (%v)", c.path, o.path, o.kind, o.errno, c.want, c.kind, c.errno)
 		}
@@ -149,7 +154,7 @@ func resolveInJail(t *testing.T, kind string) {
 // wantOwnStatus proves that /proc/self leads to the tracee, not to us.
 func wantOwnStatus(t *testing.T, r *resolver, th thread) {
 	t.Helper()
-	o := r.resolve(th, &pathRequest{dir: atFDCWD, path: "/proc/self/ns/pid"})
+	o := r.resolve(th, &pathRequest{dir: atFDCWD, path: "/proc/self/ns/pid"}, nil)
 	defer o.close()
 	theirs, errno := fdPath(o.fd)
 	ours, errno2 := readLink(sys.AT_FDCWD, "/proc/self/ns/pid")
@@ -172,10 +177,10 @@ func TestForeignRoot(t *testing.T) {
 	}
 	th := startJail(t, "chroot", dir, os.Stdin)
 	var r resolver
-	first := r.resolve(own(), &pathRequest{dir: atFDCWD, path: "/"})
+	first := r.resolve(own(), &pathRequest{dir: atFDCWD, path: "/"}, nil)
 	first.close()
 	for path, want := range map[string]string{"/in": "/in", "/in/none/x": "/in/none/x"} {
-		o := r.resolve(th, &pathRequest{dir: atFDCWD, path: path})
+		o := r.resolve(th, &pathRequest{dir: atFDCWD, path: path}, nil)
 		if o.path != unreachable+dir+want {
 			t.Errorf("%s: %q kind %d (%v)", path, o.path, o.kind, o.errno)
 		}

@@ -14,9 +14,14 @@ const maxLinks = 40
 const errRuleEnd = syscall.Errno(4095)
 
 // follow is step_into and pick_link for a symlink that was opened as fd.
-func (w *walker) follow(comp string, fd int) syscall.Errno {
+func (w *walker) follow(comp string, fd int, st sys.FileStat) syscall.Errno {
 	if w.links++; w.links > maxLinks || w.p.resolve&sys.RESOLVE_NO_SYMLINKS != 0 {
 		return syscall.ELOOP
+	}
+	if w.who != nil {
+		if errno := refuseLink(w.curStat, st, w.who.id.uid); errno != 0 {
+			return errno
+		}
 	}
 	w.own = object{}
 	target, magic, errno := w.target(comp, fd)
@@ -83,6 +88,13 @@ func (w *walker) jump(comp string) syscall.Errno {
 		return syscall.ELOOP
 	}
 	fd, errno := sys.OpenFile2(w.cur, comp, sys.O_PATH, w.p.resolve&sys.RESOLVE_NO_XDEV)
+	if errno == syscall.EACCES && w.isOwn(w.cur) {
+		// A thread may always follow its own links, and Belljar those of any
+		// tracee, but not with the rights of one that is not dumpable.
+		end := w.who.raised()
+		fd, errno = sys.OpenFile2(w.cur, comp, sys.O_PATH, w.p.resolve&sys.RESOLVE_NO_XDEV)
+		end()
+	}
 	if errno != 0 {
 		return errno
 	}

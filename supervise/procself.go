@@ -46,6 +46,7 @@ func (v *view) ownNumbers(root int, dev uint64) numbers {
 		return v.own
 	}
 	v.procDev, v.own = dev, numbers{}
+	defer v.who.raised()()
 	status, err := v.r.proc.Status(v.th.tid)
 	if err != nil || len(status.NStgid) == 0 || len(status.NSpid) != len(status.NStgid) {
 		return v.own
@@ -203,13 +204,24 @@ func (w *walker) magicLink(comp string, target int) object {
 	if errno != 0 || kind != objFile {
 		return object{}
 	}
-	o := object{path: join(dir, comp), own: w.ownDescriptors(dir)}
+	o := object{path: join(dir, comp), own: w.ownDescriptors(dir), link: -1}
 	if o.own {
 		at := object{fd: target}
 		at.stat, _ = sys.StatFile(target)
+		if n, err := strconv.ParseInt(comp, 10, 32); err == nil {
+			o.link = int(n)
+		}
+		defer w.who.raised()()
 		o.held = heldBy(w.cur, "../fdinfo/"+comp, &at)
 	}
 	return o
+}
+
+// isOwn reports whether a directory is of the tracee's own process in procfs.
+func (v *view) isOwn(dir int) bool {
+	path, kind, errno := v.canonical(dir)
+	return errno == 0 && kind == objFile && (strings.Contains(path, "/self/") || strings.HasSuffix(path, "/self")) &&
+		sys.IsProcfs(dir)
 }
 
 // ownDescriptors reports whether a canonical path is the tracee's own list of

@@ -36,6 +36,13 @@ type object struct {
 	name   string
 	stat   sys.FileStat // of fd
 
+	// reach is path as the tracee's own procfs spells it, and says where the
+	// tracee itself gets to the object without following a link; "" where it
+	// may not or where there is no such path.
+	reach  string
+	stable bool // see Opening.Stable
+	link   int  // the tracee's descriptor whose magic link led here, or -1
+
 	own  bool          // reached through a descriptor that the tracee holds
 	held policy.Access // what that descriptor lets it do already
 }
@@ -51,7 +58,7 @@ func (o *object) close() {
 
 // failed is the object of a resolution that the kernel would end with errno.
 func failed(path string, errno syscall.Errno) object {
-	return object{path: path, errno: errno, fd: -1, parent: -1}
+	return object{path: path, errno: errno, fd: -1, parent: -1, link: -1}
 }
 
 // thread is the one whose root, working directory and descriptors count.
@@ -66,12 +73,15 @@ type resolver struct {
 	base atomic.Pointer[sys.FileStat]
 }
 
-// resolve finds the object of p for a thread.
-func (r *resolver) resolve(th thread, p *pathRequest) object {
+// resolve finds the object of p for a thread. The walk has the rights of the
+// program, which the thread keeps: act may go on with them.
+func (r *resolver) resolve(th thread, p *pathRequest, who *actor) object {
+	who.raise()
 	v, errno := r.view(th)
 	if errno != 0 {
 		return failed("", gone(errno))
 	}
+	v.who = who
 	defer sys.CloseFile(v.root)
 	return v.resolve(p)
 }
@@ -88,7 +98,7 @@ func (r *resolver) linked(th thread, link string) object {
 		return failed("", errno)
 	}
 	v.trusted = false
-	return v.named(object{fd: fd, parent: -1})
+	return v.named(object{fd: fd, parent: -1, link: -1})
 }
 
 // view opens a thread's root, which the caller closes.
@@ -139,6 +149,7 @@ type view struct {
 	trusted  bool   // everything so far was reached from root, without magic links
 	foreign  bool   // root is not the run's root
 	rule     bool   // a rule's path is resolved, not a tracee's
+	who      *actor
 
 	procDev uint64 // the procfs for which own is known; 0: none
 	own     numbers
@@ -160,6 +171,9 @@ func (v *view) resolve(p *pathRequest) object {
 		}
 		defer sys.CloseFile(fd)
 		start, v.trusted = fd, false
+	}
+	if !v.who.lower() {
+		return failed("", syscall.EPERM)
 	}
 	if !scoped && !v.foreign && isClean(p.path) {
 		if o, done := v.direct(start, p); done {
@@ -207,7 +221,8 @@ func (v *view) descriptor(dir int32) object {
 		return failed("", errno)
 	}
 	v.trusted = false
-	o := v.named(object{fd: fd, parent: -1, own: true})
+	o := v.named(object{fd: fd, parent: -1, own: true, link: int(dir)})
+	o.reach = "" // the tracee may be unable to get there by the path
 	o.held = heldBy(sys.AT_FDCWD, v.r.proc.Path(v.th.tid, "fdinfo/"+strconv.Itoa(int(dir))), &o)
 	return o
 }

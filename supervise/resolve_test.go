@@ -122,7 +122,7 @@ func differential(t *testing.T, r *resolver, dirfd int, path string, useDir, noF
 	if noFollow {
 		flags, p.last = sys.O_NOFOLLOW, nofollow
 	}
-	got := r.resolve(own(), &p)
+	got := r.resolve(own(), &p, nil)
 	defer got.close()
 	want, wantErrno := kernel(at, path, flags)
 	for range 200 {
@@ -221,7 +221,7 @@ func TestResolveFixed(t *testing.T) {
 		if c.p.dir == 0 {
 			c.p.dir = atFDCWD
 		}
-		got := r.resolve(own(), &c.p)
+		got := r.resolve(own(), &c.p, nil)
 		if got.path != c.path || got.kind != c.kind || got.errno != c.errno {
 			t.Errorf("%+v:\n got %q kind %d (%v)\nwant %q kind %d (%v)", c.p, got.path, got.kind, got.errno, c.path, c.kind, c.errno)
 		}
@@ -245,8 +245,8 @@ func TestHeld(t *testing.T) {
 		must(t, err)
 		n := int(f.Fd())
 		var r resolver
-		byLink := r.resolve(own(), &pathRequest{dir: atFDCWD, path: fmt.Sprintf("/proc/self/fd/%d", n)})
-		bySelf := r.resolve(own(), &pathRequest{dir: int32(n), self: true})
+		byLink := r.resolve(own(), &pathRequest{dir: atFDCWD, path: fmt.Sprintf("/proc/self/fd/%d", n)}, nil)
+		bySelf := r.resolve(own(), &pathRequest{dir: int32(n), self: true}, nil)
 		for _, o := range []object{byLink, bySelf} {
 			if !o.own || o.held.String() != want {
 				t.Errorf("flags %#x: own %v, held %v, want %v", flags, o.own, o.held, want)
@@ -267,7 +267,7 @@ func TestDeleted(t *testing.T) {
 	defer f.Close()
 	must(t, os.Remove(name))
 	var r resolver
-	o := r.resolve(own(), &pathRequest{dir: atFDCWD, path: fmt.Sprintf("/proc/self/fd/%d", f.Fd())})
+	o := r.resolve(own(), &pathRequest{dir: atFDCWD, path: fmt.Sprintf("/proc/self/fd/%d", f.Fd())}, nil)
 	defer o.close()
 	if o.kind != objDeleted || o.path != name {
 		t.Errorf("deleted file: kind %d, path %q", o.kind, o.path)
@@ -283,7 +283,7 @@ func TestNoLeak(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 2000 {
 		p := pathRequest{dir: atFDCWD, path: randomPath(rng, root), last: last(rng.IntN(3)), create: rng.IntN(2) == 0}
-		o := r.resolve(own(), &p)
+		o := r.resolve(own(), &p, nil)
 		o.close()
 	}
 	if after := descriptors(t); after != before {

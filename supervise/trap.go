@@ -15,6 +15,9 @@ type Tracee interface {
 	ReadMemory(addr uint64, buf []byte) (int, error)
 	// WriteMemory is the counterpart of ReadMemory.
 	WriteMemory(addr uint64, data []byte) (int, error)
+	// Valid reports whether the stopped thread is still the one that made the
+	// call, so that what was read from its memory and its /proc is its own.
+	Valid() bool
 }
 
 // Trap is one system call, stopped for a decision. Arguments are raw
@@ -39,6 +42,11 @@ type Decision struct {
 	Value uint64        // for Return: what the call returns without being made
 	Rule  string        // where the deciding rule was written, "" when there is none
 	Path  string        // the object that was decided, "" when the call has no path
+
+	// Opening is the file to open, for Open alone. Whoever gets it closes it.
+	Opening *Opening
+	// Err is why Belljar itself had to end the run, for Kill alone.
+	Err error
 }
 
 // Kind is how a Decision answers.
@@ -46,10 +54,11 @@ type Kind uint8
 
 const (
 	Kill   Kind = iota // end the run with verdict violation
-	Allow              // let the kernel make the call
+	Allow              // let the kernel make the call, as the registers say
 	Deny               // the call fails with Errno
 	Return             // the call is not made and returns Value
 	Fail               // the call fails with Errno, as it would without Belljar
+	Open               // the supervisor opens a file for the tracee: Opening
 )
 
 // Handler decides traps. Handle is called on the supervisor's thread, one trap

@@ -127,7 +127,7 @@ func (w *walker) down(comp string) (object, bool) {
 		return object{}, false
 	}
 	defer sys.CloseFile(fd)
-	if errno := w.follow(comp, fd); errno != 0 {
+	if errno := w.follow(comp, fd, st); errno != 0 {
 		return w.fail(comp, errno), true
 	}
 	return object{}, false
@@ -135,7 +135,7 @@ func (w *walker) down(comp string) (object, bool) {
 
 // found is the object of a last component that was looked up in cur.
 func (w *walker) found(comp string, fd int, st sys.FileStat) object {
-	o := object{fd: fd, stat: st, name: comp}
+	o := object{fd: fd, stat: st, name: comp, link: -1}
 	if fd < 0 {
 		o.kind = objMissing
 	}
@@ -150,14 +150,22 @@ func (w *walker) found(comp string, fd int, st sys.FileStat) object {
 // arrived is the object where a path ends that had no last component to look
 // up: "/", "..", or the target of a magic link.
 func (w *walker) arrived() object {
-	o := object{parent: -1, stat: w.curStat, own: w.own.own, held: w.own.held}
+	o := object{parent: -1, stat: w.curStat, own: w.own.own, held: w.own.held, link: -1}
+	jumped := w.own.path != ""
+	if o.own {
+		o.link = w.own.link
+	}
 	var errno syscall.Errno
 	if o.fd, errno = w.keep(); errno != 0 {
 		return failed("", errno)
 	}
 	o = w.named(o)
-	if o.kind == objAnonymous && w.own.path != "" {
+	if o.kind == objAnonymous && jumped {
 		o.path = w.own.path
+	}
+	if jumped {
+		// The tracee may be unable to get there by the path.
+		o.reach = ""
 	}
 	return o
 }

@@ -89,6 +89,9 @@ func (a *arguments) ReadMemory(addr uint64, buf []byte) (int, error) {
 // WriteMemory fails: nothing that only decides writes.
 func (a *arguments) WriteMemory(uint64, []byte) (int, error) { return 0, syscall.EFAULT }
 
+// Valid is always true: there is no thread that could go away.
+func (a *arguments) Valid() bool { return true }
+
 // unknownCall is the error for a call that a table lacks. The policy package
 // knows what the name may have been meant to be.
 func unknownCall(t *syscalls.Table, name string) error {

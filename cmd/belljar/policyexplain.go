@@ -172,7 +172,7 @@ func (e *explainer) decide(nr int, args *arguments) verdictOfCall {
 	if action.Kind != policy.Allow || !e.traps[name] {
 		return v
 	}
-	d := e.engine.Handle(&supervise.Trap{Arch: e.table, Nr: nr, Args: args.regs,
+	d := e.engine.Decide(&supervise.Trap{Arch: e.table, Nr: nr, Args: args.regs,
 		PID: os.Getpid(), TID: os.Getpid(), Tracee: args})
 	v.mechanism, v.decision, v.path = e.allowed(name), decisionName(d.Kind), d.Path
 	if d.Errno != 0 {

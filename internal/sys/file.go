@@ -33,6 +33,7 @@ type FileStat struct {
 	Ino   uint64
 	Mount uint64 // mount ID (Linux 5.8)
 	Mode  uint32 // type and permissions, as st_mode
+	UID   uint32
 	Links uint32
 	Rdev  uint64 // of a device, like Dev
 }
@@ -97,11 +98,21 @@ func ReadLink(dir int, path string, buf []byte) (int, syscall.Errno) {
 
 // StatFile describes the file behind fd, which may be an O_PATH descriptor.
 func StatFile(fd int) (FileStat, syscall.Errno) {
-	const mask = unix.STATX_TYPE | unix.STATX_MODE | unix.STATX_INO | unix.STATX_NLINK | unix.STATX_MNT_ID
+	return statx(fd, "", unix.AT_EMPTY_PATH)
+}
+
+// StatAt describes what path leads to from dir, a last symlink itself. An empty
+// path is dir.
+func StatAt(dir int, path string) (FileStat, syscall.Errno) {
+	return statx(dir, path, unix.AT_EMPTY_PATH|unix.AT_SYMLINK_NOFOLLOW)
+}
+
+func statx(dir int, path string, flags int) (FileStat, syscall.Errno) {
+	const mask = unix.STATX_TYPE | unix.STATX_MODE | unix.STATX_UID | unix.STATX_INO | unix.STATX_NLINK | unix.STATX_MNT_ID
 	var st unix.Statx_t
 	// AT_STATX_DONT_SYNC: identity and type are known without asking a
 	// network file system's server.
-	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, mask, &st); err != nil {
+	if err := unix.Statx(dir, path, flags|unix.AT_STATX_DONT_SYNC, mask, &st); err != nil {
 		return FileStat{}, errnoOf(err)
 	}
 	return FileStat{
@@ -109,6 +120,7 @@ func StatFile(fd int) (FileStat, syscall.Errno) {
 		Ino:   st.Ino,
 		Mount: st.Mnt_id,
 		Mode:  uint32(st.Mode),
+		UID:   st.Uid,
 		Links: st.Nlink,
 		Rdev:  uint64(st.Rdev_major)<<32 | uint64(st.Rdev_minor),
 	}, 0

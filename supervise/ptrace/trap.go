@@ -21,6 +21,9 @@ func (m *memory) WriteMemory(addr uint64, data []byte) (int, error) {
 	return sys.WriteMemory(m.tid, addr, data)
 }
 
+// Valid is always true: a tracee that is stopped makes no other call.
+func (m *memory) Valid() bool { return true }
+
 // trapped decides the call at which tid is stopped and lets it run on.
 func (t *Tracer) trapped(tid int, k *task) {
 	t.outcome.Traps++

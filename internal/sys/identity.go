@@ -1,0 +1,93 @@
+package sys
+
+import (
+	"structs"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The calls in this file are about the calling thread alone, as the kernel
+// sees it; package syscall's namesakes change every thread of the process. They
+// mean something only on a thread that its goroutine is locked to.
+
+// Capabilities are a thread's, as capget(2) gives them.
+type Capabilities struct{ Effective, Permitted, Inheritable uint64 }
+
+type capHeader struct {
+	_       structs.HostLayout
+	version uint32
+	pid     int32
+}
+
+type capData struct {
+	_                                 structs.HostLayout
+	effective, permitted, inheritable uint32
+}
+
+// ReadCapabilities returns the calling thread's capabilities.
+func ReadCapabilities() (Capabilities, syscall.Errno) {
+	h := capHeader{version: unix.LINUX_CAPABILITY_VERSION_3}
+	var d [2]capData
+	_, _, errno := syscall.RawSyscall(unix.SYS_CAPGET, uintptr(unsafe.Pointer(&h)), uintptr(unsafe.Pointer(&d)), 0)
+	return Capabilities{
+		Effective:   uint64(d[0].effective) | uint64(d[1].effective)<<32,
+		Permitted:   uint64(d[0].permitted) | uint64(d[1].permitted)<<32,
+		Inheritable: uint64(d[0].inheritable) | uint64(d[1].inheritable)<<32,
+	}, errno
+}
+
+// SetCapabilities sets the calling thread's capabilities.
+func SetCapabilities(c Capabilities) syscall.Errno {
+	h := capHeader{version: unix.LINUX_CAPABILITY_VERSION_3}
+	d := [2]capData{
+		{effective: uint32(c.Effective), permitted: uint32(c.Permitted), inheritable: uint32(c.Inheritable)},
+		{effective: uint32(c.Effective >> 32), permitted: uint32(c.Permitted >> 32), inheritable: uint32(c.Inheritable >> 32)},
+	}
+	_, _, errno := syscall.RawSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&h)), uintptr(unsafe.Pointer(&d)), 0)
+	return errno
+}
+
+// FileIDs returns the calling thread's file system user and group. An ID of -1
+// changes nothing (setfsuid(2)).
+func FileIDs() (uid, gid uint32) {
+	u, _, _ := syscall.RawSyscall(unix.SYS_SETFSUID, ^uintptr(0), 0, 0)
+	g, _, _ := syscall.RawSyscall(unix.SYS_SETFSGID, ^uintptr(0), 0, 0)
+	return uint32(u), uint32(g)
+}
+
+// SetFileIDs sets them and reports whether they are what was asked for:
+// neither call returns an error.
+func SetFileIDs(uid, gid uint32) bool {
+	syscall.RawSyscall(unix.SYS_SETFSGID, uintptr(gid), 0, 0)
+	syscall.RawSyscall(unix.SYS_SETFSUID, uintptr(uid), 0, 0)
+	u, g := FileIDs()
+	return u == uid && g == gid
+}
+
+// DropGroups empties the calling thread's list of supplementary groups.
+func DropGroups() syscall.Errno {
+	_, _, errno := syscall.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0)
+	return errno
+}
+
+// UnshareFS gives the calling thread a root, working directory and umask of
+// its own.
+func UnshareFS() syscall.Errno {
+	_, _, errno := syscall.RawSyscall(unix.SYS_UNSHARE, unix.CLONE_FS, 0, 0)
+	return errno
+}
+
+// Umask sets the umask of the calling thread and of those that share its
+// fs_struct, and returns the former one.
+func Umask(mask uint32) uint32 {
+	old, _, _ := syscall.RawSyscall(unix.SYS_UMASK, uintptr(mask), 0, 0)
+	return uint32(old)
+}
+
+// Capabilities by number, as masks; see capabilities(7).
+const (
+	CapSetgid = 1 << unix.CAP_SETGID
+	CapSetuid = 1 << unix.CAP_SETUID
+)
