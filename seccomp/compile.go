@@ -19,11 +19,17 @@ type Options struct {
 	Trap map[string]bool
 	// TrapAction answers Trap calls and the policy's own traps; 0 means bpf.Trace.
 	TrapAction uint32
+	// Trace holds the calls that a tracer decides where TrapAction is for
+	// another supervisor: where a call's trap holds these conditions, the filter
+	// answers bpf.Trace. No conditions always hold.
+	Trace map[string][]policy.Cond
 
 	// Exec are the three pointer arguments of the launch's own execve, which
 	// is allowed before any rule. The filter is armed before that call, so
 	// without it no policy could forbid execve.
 	Exec *[3]uint64
+	// ExecAction answers it; 0 means bpf.Allow.
+	ExecAction uint32
 }
 
 // x32Bit marks calls of the x32 ABI, which shares amd64's AUDIT_ARCH.
@@ -161,7 +167,7 @@ func rulesByCall(p *policy.Policy) map[string][]*policy.Rule {
 func (c *compiler) call(nr uint32, name string, rules []*policy.Rule) span {
 	s := span{first: nr, answer: c.fallback}
 	if name == "execve" && c.Exec != nil {
-		token := step{answer: bpf.Allow}
+		token := step{answer: cmp.Or(c.ExecAction, bpf.Allow)}
 		for i, pointer := range c.Exec {
 			token.when = append(token.when, policy.Cond{Arg: i, Op: policy.Eq, Values: []uint64{pointer}})
 			token.bits = append(token.bits, c.Table.ArgBits(name, i))
@@ -174,19 +180,49 @@ func (c *compiler) call(nr uint32, name string, rules []*policy.Rule) span {
 			answer = c.TrapAction
 		}
 		if len(r.When) == 0 {
-			s.answer = answer
+			s.finish(c, name, answer)
 			return s
 		}
-		st := step{when: r.When, answer: answer}
-		for _, cond := range r.When {
-			st.bits = append(st.bits, c.Table.ArgBits(name, cond.Arg))
-		}
-		s.steps = append(s.steps, st)
+		s.add(c, name, r.When, answer)
 	}
-	if c.Trap[name] && s.answer == bpf.Allow {
-		s.answer = c.TrapAction
+	answer := s.answer
+	if c.Trap[name] && answer == bpf.Allow {
+		answer = c.TrapAction
 	}
+	s.finish(c, name, answer)
 	return s
+}
+
+// add adds a conditional answer; a trap that is the tracer's comes before it.
+func (s *span) add(c *compiler, name string, when []policy.Cond, answer uint32) {
+	if more, ok := c.Trace[name]; ok && answer == c.TrapAction {
+		if len(more) == 0 {
+			answer = bpf.Trace
+		} else {
+			s.steps = append(s.steps, c.step(name, slices.Concat(when, more), bpf.Trace))
+		}
+	}
+	s.steps = append(s.steps, c.step(name, when, answer))
+}
+
+// finish sets the answer where no condition holds.
+func (s *span) finish(c *compiler, name string, answer uint32) {
+	if more, ok := c.Trace[name]; ok && answer == c.TrapAction {
+		if len(more) == 0 {
+			answer = bpf.Trace
+		} else {
+			s.steps = append(s.steps, c.step(name, more, bpf.Trace))
+		}
+	}
+	s.answer = answer
+}
+
+func (c *compiler) step(name string, when []policy.Cond, answer uint32) step {
+	st := step{when: when, answer: answer}
+	for _, cond := range when {
+		st.bits = append(st.bits, c.Table.ArgBits(name, cond.Arg))
+	}
+	return st
 }
 
 // search emits a binary search for the span that holds the accumulator.
