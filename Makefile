@@ -30,6 +30,20 @@ test-tools: ## install the compilers that the tests' programs need, where missin
 test-unprivileged: test-tools ## run all tests again as uid 65534 (needs root)
 	test/unprivileged
 
+KERNEL ?= 6.1
+ARCH   ?= amd64
+
+.PHONY: vm
+vm: ## run the tests on another kernel: KERNEL=5.10|6.1|6.12|latest ARCH=amd64|arm64 PACKAGES=a,b RUN=expression
+	@test/install-tools vm-$(ARCH)
+	$(GO) run ./test/vm -kernel $(KERNEL) -arch $(ARCH) $(if $(PACKAGES),-packages $(PACKAGES)) $(if $(RUN),-run '$(RUN)') $(VMFLAGS)
+
+.PHONY: kernels
+kernels: ## run the tests on every kernel and write docs/kernels.md
+	@test/install-tools vm-amd64
+	@test/install-tools vm-arm64
+	$(GO) run ./test/vm -all $(VMFLAGS)
+
 .PHONY: vet
 vet: ## go vet
 	$(GO) vet ./...

@@ -62,6 +62,7 @@ var deps = map[string]row{
 	"test/programs":    {},
 	"test/escapes":     {ours: []string{"test/programs"}},
 	"test/cases":       {ours: []string{"", "internal/testkit", "policy", "test/programs", "unshare"}, others: []string{"github.com/google/go-cmp"}},
+	"test/vm":          {ours: []string{"internal/testkit"}},
 }
 
 // impure is what a pure package may not import, each with all below it.
