@@ -29,7 +29,9 @@ func Doctor() []Finding {
 		findings = append(findings, feature(f.Name, f, "a newer kernel"))
 	}
 	findings = append(findings, landlockFinding())
-	findings = append(findings, feature("notify", kernel.Notify, "a newer kernel, outside of a container"), unused(kernel.Mseal))
+	for _, f := range []*kernel.Feature{kernel.UserNotif, kernel.Mseal} {
+		findings = append(findings, unused(f))
+	}
 	return append(findings, cgroupFinding())
 }
 

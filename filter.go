@@ -3,6 +3,7 @@ package belljar
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"maps"
 	"slices"
 	"sync"
 
@@ -42,13 +43,13 @@ var blank = [3]uint64{0xb3111a20_b3111a21, 0xb3111a22_b3111a23, 0xb3111a24_b3111
 // filter returns the policy as the kernel takes it, an array of struct
 // sock_filter.
 func (p *plan) filter(token *launch.Token) ([]byte, error) {
-	trap := p.trapCalls()
-	key := filterKey(p.policy, trap)
+	trap, always := p.trapCalls(), p.alwaysTrap()
+	key := filterKey(p.policy, trap, always)
 	filters.Lock()
 	t := filters.byKey[key]
 	filters.Unlock()
 	if t == nil {
-		prog, err := seccomp.Compile(p.policy, seccomp.Options{Table: p.table, Trap: trap, Exec: &blank})
+		prog, err := seccomp.Compile(p.policy, seccomp.Options{Table: p.table, Trap: trap, Always: always, Exec: &blank})
 		if err != nil {
 			return nil, err
 		}
@@ -98,7 +99,7 @@ func (t *template) encode(pointers [3]uint64) []byte {
 }
 
 // filterKey digests all that a filter depends on.
-func filterKey(p *policy.Policy, trap map[string]bool) [sha256.Size]byte {
+func filterKey(p *policy.Policy, sets ...map[string]bool) [sha256.Size]byte {
 	b := make([]byte, 0, 16<<10)
 	action := func(a policy.Action) {
 		b = append(b, byte(a.Kind))
@@ -124,13 +125,11 @@ func filterKey(p *policy.Policy, trap map[string]bool) [sha256.Size]byte {
 			}
 		}
 	}
-	names := make([]string, 0, len(trap))
-	for name := range trap {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		text(name)
+	for _, set := range sets {
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(set)))
+		for _, name := range slices.Sorted(maps.Keys(set)) {
+			text(name)
+		}
 	}
 	return sha256.Sum256(b)
 }

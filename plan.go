@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/belljar/belljar/internal/kernel"
 	"github.com/belljar/belljar/internal/launch"
 	"github.com/belljar/belljar/internal/sys"
 	"github.com/belljar/belljar/landlock"
@@ -214,8 +215,13 @@ func (p *plan) chooseSupervisor() error {
 		return nil
 	}
 	var err error
-	p.engine, err = p.runner.engine(p)
-	return err
+	if p.engine, err = p.runner.engine(p); err != nil {
+		return err
+	}
+	if p.opensFiles() && p.engine.WritesMemory() {
+		return &FeatureError{Feature: "supervisor ptrace", Why: "the policy lets the program write /proc/PID/mem, and with that the paths that were decided"}
+	}
+	return nil
 }
 
 // buildRuleset makes the Landlock ruleset that lies beneath everything else.
@@ -278,6 +284,11 @@ func (p *plan) trapCalls() map[string]bool {
 	for _, call := range ptrace.ExecCalls {
 		trap[call] = true
 	}
+	if p.opensFiles() && !kernel.Mseal.Have() {
+		for _, call := range ptrace.GuardCalls {
+			trap[call] = true
+		}
+	}
 	if p.root == nil {
 		for _, call := range ptrace.SignalCalls {
 			trap[call] = true
@@ -289,6 +300,65 @@ func (p *plan) trapCalls() map[string]bool {
 		}
 	}
 	return trap
+}
+
+// opensFiles reports whether the tracer opens files for the program.
+func (p *plan) opensFiles() bool {
+	return p.supervisor == Ptrace && p.engine != nil && p.engine.TrapCalls()["openat"]
+}
+
+// alwaysTrap are the calls that trap whatever the policy says of them.
+func (p *plan) alwaysTrap() map[string]bool {
+	always := make(map[string]bool)
+	if p.opensFiles() {
+		for _, call := range ptrace.MadeCalls(p.policy, p.table) {
+			always[call] = true
+		}
+	}
+	return always
+}
+
+// quiet reports whether a program with one task has no memory that anybody
+// outside the run, or the kernel on its own, could write: it may not create
+// files or shared memory where others are, nor ask for asynchronous input.
+// Files that were handed over are the caller's: no other program that nobody
+// trusts may write them meanwhile.
+func (p *plan) quiet() bool {
+	for _, call := range []string{"io_setup", "io_uring_setup"} {
+		if p.mayCall(call) {
+			return false
+		}
+	}
+	if p.root != nil {
+		return !p.root.WritesHost()
+	}
+	if p.mayCall("shmat") || p.policy.Files.Default.Kind == policy.Allow {
+		return false
+	}
+	for _, r := range p.policy.Files.Rules {
+		// Devices below /dev are the host's own; none gives memory to share.
+		if r.Grant&policy.Write != 0 && !(strings.HasPrefix(r.Pattern, "/dev/") && !strings.HasPrefix(r.Pattern, "/dev/shm")) {
+			return false
+		}
+	}
+	return p.policy.Files.Decides()
+}
+
+// mayCall reports whether the policy lets some form of a call through.
+func (p *plan) mayCall(name string) bool {
+	for i := range p.policy.Rules {
+		r := &p.policy.Rules[i]
+		if !r.Names(name) {
+			continue
+		}
+		if r.Do.Kind == policy.Allow || r.Do.Kind == policy.Trap {
+			return true
+		}
+		if len(r.When) == 0 {
+			return false
+		}
+	}
+	return p.policy.Default.Kind == policy.Allow || p.policy.Default.Kind == policy.Trap
 }
 
 // rlimits are the limits that the kernel keeps per process.

@@ -129,7 +129,8 @@ func (r *Runner) engine(p *plan) (*supervise.Engine, error) {
 		e, err = supervise.NewEngine(supervise.EngineConfig{
 			Policy: r.opts.Policy, Table: r.table, Dir: p.dir, Root: "/",
 			UID: p.uid, GID: p.gid, UserNS: p.root != nil && p.userNS,
-			User: r.opts.Handler, Observe: r.opts.Observe,
+			OnBehalf: p.supervisor == Ptrace,
+			User:     r.opts.Handler, Observe: r.opts.Observe,
 		})
 		if err != nil {
 			return nil, err

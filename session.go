@@ -9,9 +9,11 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/belljar/belljar/internal/kernel"
 	"github.com/belljar/belljar/internal/launch"
 	"github.com/belljar/belljar/internal/sys"
 	"github.com/belljar/belljar/landlock"
+	"github.com/belljar/belljar/supervise"
 	"github.com/belljar/belljar/supervise/ptrace"
 	"github.com/belljar/belljar/unshare"
 )
@@ -147,12 +149,17 @@ func (s *session) run(ctx context.Context) (*ptrace.Outcome, error) {
 	s.files.started()
 	go s.watch(done)
 
+	if s.engine != nil {
+		if err := supervise.Begin(); err != nil {
+			s.fail(&SetupError{Step: "trace", Err: err})
+		}
+	}
 	outcome, err := s.tracer.Run()
 	failure := s.failure()
 	if err = errors.Join(err, s.endSandbox()); failure != nil {
 		return nil, setupError(failure)
 	}
-	if err != nil {
+	if err = errors.Join(err, outcome.Err); err != nil {
 		return nil, &SetupError{Step: "trace", Err: err}
 	}
 	s.mu.Lock()
@@ -209,12 +216,14 @@ func (s *session) tracerConfig() ptrace.Config {
 	cfg := ptrace.Config{
 		Table: s.table, Policy: s.policy, MaxTasks: s.opts.Limits.Processes,
 		OwnSignals:    s.root == nil,
+		Quiet:         s.quiet(),
+		Guard:         !kernel.Mseal.Have(),
 		OutputLimited: s.opts.Limits.Output > 0,
 		Started:       s.markStart,
 		RootEnded:     s.rootEnded,
 	}
 	if s.engine != nil {
-		cfg.Handler = s.engine
+		cfg.Handler, cfg.Verify = s.engine, s.engine.VerifyExec
 	}
 	return cfg
 }

@@ -1,7 +1,9 @@
 package proc
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -37,6 +39,29 @@ func (f FS) Maps(pid int) ([]Mapping, error) { return load(f.Path(pid, "maps"), 
 
 // Mounts reads /proc/PID/mountinfo.
 func (f FS) Mounts(pid int) ([]Mount, error) { return load(f.Path(pid, "mountinfo"), ParseMounts) }
+
+// Link returns the text of a magic link such as "exe", "cwd" or "fd/3".
+func (f FS) Link(pid int, name string) (string, error) { return os.Readlink(f.Path(pid, name)) }
+
+// DescriptorFlags returns what open(2) was told for a descriptor, from
+// /proc/PID/fdinfo/FD.
+func (f FS) DescriptorFlags(pid, fd int) (uint64, error) {
+	return load(f.Path(pid, "fdinfo/"+strconv.Itoa(fd)), ParseFdinfoFlags)
+}
+
+// ParseFdinfoFlags returns the flags in a file of /proc/PID/fdinfo.
+func ParseFdinfoFlags(text []byte) (uint64, error) {
+	for line := range bytes.Lines(text) {
+		if octal, ok := bytes.CutPrefix(line, []byte("flags:\t")); ok {
+			flags, err := strconv.ParseUint(string(bytes.TrimSuffix(octal, []byte("\n"))), 8, 64)
+			if err != nil {
+				return 0, fmt.Errorf("fdinfo: %q: %w", line, ErrFormat)
+			}
+			return flags, nil
+		}
+	}
+	return 0, fmt.Errorf("fdinfo: no flags: %w", ErrFormat)
+}
 
 func load[T any](path string, parse func([]byte) (T, error)) (T, error) {
 	text, err := os.ReadFile(path)

@@ -18,6 +18,7 @@ const (
 	O_NONBLOCK  = unix.O_NONBLOCK
 	O_NOCTTY    = unix.O_NOCTTY
 	O_RDONLY    = unix.O_RDONLY
+	O_RDWR      = unix.O_RDWR
 
 	RESOLVE_NO_XDEV       = unix.RESOLVE_NO_XDEV
 	RESOLVE_NO_MAGICLINKS = unix.RESOLVE_NO_MAGICLINKS
@@ -83,6 +84,16 @@ func ReadFile(fd int, buf []byte) (int, syscall.Errno) {
 func ReadFileAt(fd int, buf []byte, offset int64) (int, syscall.Errno) {
 	for {
 		n, err := unix.Pread(fd, buf, offset)
+		if err != unix.EINTR {
+			return max(n, 0), errnoOf(err)
+		}
+	}
+}
+
+// WriteFileAt is one pwrite(2) to fd.
+func WriteFileAt(fd int, data []byte, offset int64) (int, syscall.Errno) {
+	for {
+		n, err := unix.Pwrite(fd, data, offset)
 		if err != unix.EINTR {
 			return max(n, 0), errnoOf(err)
 		}

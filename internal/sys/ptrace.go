@@ -23,7 +23,12 @@ const (
 // TraceOptions follows every descendant and kills all of them when the tracer
 // dies.
 const TraceOptions = unix.PTRACE_O_EXITKILL | unix.PTRACE_O_TRACESECCOMP | unix.PTRACE_O_TRACEFORK |
-	unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_TRACEEXIT
+	unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_TRACEEXIT |
+	unix.PTRACE_O_TRACESYSGOOD
+
+// ReturnStop is the signal of the stop after a call that ContToReturn let be
+// made: bit 7 tells it from a SIGTRAP of the program's own.
+const ReturnStop = syscall.SIGTRAP | 0x80
 
 // SyscallInfo is struct ptrace_syscall_info at a seccomp stop (Linux 5.3).
 type SyscallInfo struct {
@@ -53,6 +58,10 @@ func Seize(pid int, options uintptr) error { return ptrace(unix.PTRACE_SEIZE, pi
 func Cont(pid int, sig syscall.Signal) error {
 	return ptrace(unix.PTRACE_CONT, pid, 0, uintptr(sig))
 }
+
+// ContToReturn lets a tracee make the system call at which it is stopped, and
+// stops it again when that returns.
+func ContToReturn(pid int) error { return ptrace(unix.PTRACE_SYSCALL, pid, 0, 0) }
 
 // Listen leaves a tracee in its group-stop, so that SIGCONT can end it.
 func Listen(pid int) error { return ptrace(unix.PTRACE_LISTEN, pid, 0, 0) }
@@ -186,7 +195,18 @@ func Dumpable() int {
 // SetDumpable sets it.
 func SetDumpable(n int) error { return unix.Prctl(unix.PR_SET_DUMPABLE, uintptr(n), 0, 0, 0) }
 
-// SetLimit sets both values of a resource limit of another process.
-func SetLimit(pid, resource int, value uint64) error {
-	return unix.Prlimit(pid, resource, &unix.Rlimit{Cur: value, Max: value}, nil)
+// What two tasks may share, for Shares (kcmp(2)).
+const (
+	ShareFiles = 2 // KCMP_FILES, the table of descriptors
+	ShareFS    = 3 // KCMP_FS, the root and the working directory
+)
+
+// Shares reports whether two tasks have one and the same of a kind. An error is
+// also that the kernel was built without kcmp.
+func Shares(tid, other, what int) (bool, error) {
+	r, _, errno := syscall.RawSyscall6(unix.SYS_KCMP, uintptr(tid), uintptr(other), uintptr(what), 0, 0, 0)
+	if errno != 0 {
+		return false, errno
+	}
+	return r == 0, nil
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/belljar/belljar/internal/sys"
+	"github.com/belljar/belljar/supervise"
 )
 
 // event handles one report of wait4. Errors of ptrace are not looked at: a
@@ -38,6 +39,7 @@ func (t *Tracer) event(pid int, status syscall.WaitStatus, usage *syscall.Rusage
 		sys.Cont(pid, 0)
 	case sys.EventExec:
 		t.execed(pid)
+		t.verify(pid)
 		sys.Cont(pid, 0)
 	case sys.EventExit:
 		t.exit(pid, k)
@@ -45,6 +47,10 @@ func (t *Tracer) event(pid int, status syscall.WaitStatus, usage *syscall.Rusage
 	case sys.EventStop:
 		t.stopped(pid, status.StopSignal())
 	default:
+		if status.StopSignal() == sys.ReturnStop {
+			t.returned(pid, k)
+			return
+		}
 		t.signalled(pid, k, status.StopSignal())
 	}
 }
@@ -100,7 +106,12 @@ func (t *Tracer) forked(pid int, k *task, vfork bool) {
 		if sys.IsThread(k.proc.pid, tid) {
 			group = k.proc.pid
 		}
-		t.add(tid, group)
+		child := t.add(tid, group)
+		if group == tid {
+			// A child that reported before this may have executed a program,
+			// whose memory has no page.
+			child.proc.page.inherit(&k.proc.page)
+		}
 	}
 	t.tasks[tid].early = false
 	if child := t.tasks[tid].proc; child != k.proc {
@@ -143,6 +154,7 @@ func (t *Tracer) execed(pid int) {
 				t.usage.Tasks--
 			}
 			delete(t.tasks, tid)
+			t.forgetCall(k)
 		}
 	}
 	if int(former) != pid && t.tasks[pid].exiting {
@@ -151,6 +163,19 @@ func (t *Tracer) execed(pid int) {
 	t.tasks[pid] = &task{proc: p}
 	p.threads = 1
 	p.borrowed = false
+	p.page.close() // it was in the former memory
+}
+
+// verify decides what a process has executed. No instruction of it has run, and
+// SIGKILL comes before the first.
+func (t *Tracer) verify(pid int) {
+	if t.cfg.Verify == nil || t.dying.Load() {
+		return
+	}
+	if d := t.cfg.Verify(pid, pid); d.Kind != supervise.Allow {
+		t.end(Violated, &Violation{Syscall: "execve", Path: d.Path, Rule: d.Rule, PID: pid})
+		t.killAll()
+	}
 }
 
 // exit handles PTRACE_EVENT_EXIT.

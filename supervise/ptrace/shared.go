@@ -73,8 +73,16 @@ func (t *Tracer) forking() int {
 	return n
 }
 
-// Violate ends the run for a call that must not be made.
+// Violate ends the run for a call that must not be made, or because of the
+// decision's own error.
 func (t *Tracer) Violate(d supervise.Decision, trap *supervise.Trap) {
+	if d.Err != nil {
+		t.mu.Lock()
+		if t.outcome.Err == nil {
+			t.outcome.Err = d.Err
+		}
+		t.mu.Unlock()
+	}
 	t.end(Violated, &Violation{Syscall: t.callName(trap.Nr), Path: d.Path, Rule: d.Rule, PID: trap.PID})
 }
 

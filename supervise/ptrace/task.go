@@ -17,6 +17,10 @@ type task struct {
 	// forking: it was allowed to create a task and has not reported it. It is
 	// set under the tracer's lock.
 	forking atomic.Bool
+
+	made     made // the call that it is in for the tracer
+	again    int  // how often its own call was decided anew
+	relative bool // its next call to open goes by its own directory
 }
 
 // process is one thread group.
@@ -26,6 +30,7 @@ type process struct {
 	borrowed bool // shares its creator's memory, as after vfork
 	forked   bool // has created other processes
 	sigsys   bool // was delivered a SIGSYS that some process sent
+	page     page
 	cpu      time.Duration
 	hwm      int64
 }
@@ -45,7 +50,7 @@ func (t *Tracer) add(tid, pid int) *task {
 	defer t.mu.Unlock()
 	p := t.procs[pid]
 	if p == nil {
-		p = &process{pid: pid}
+		p = &process{pid: pid, page: page{mem: -1}}
 		t.procs[pid] = p
 	}
 	p.threads++
@@ -127,6 +132,7 @@ func (t *Tracer) remove(tid int, ru *syscall.Rusage) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.tasks, tid)
+	t.forgetCall(k)
 	if k.early {
 		t.early[tid] = true
 	}
@@ -138,6 +144,7 @@ func (t *Tracer) remove(tid int, ru *syscall.Rusage) {
 		return
 	}
 	delete(t.procs, tid)
+	p.page.close()
 	t.account(p, ru)
 }
 

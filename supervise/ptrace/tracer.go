@@ -29,6 +29,15 @@ type Config struct {
 	// OutputLimited says that RLIMIT_FSIZE stands for the output limit, so
 	// that reaching it ends the run.
 	OutputLimited bool
+	// Verify decides what a process has executed, before its first
+	// instruction; nil allows all. Whatever is not allowed is a violation.
+	Verify func(pid, tid int) supervise.Decision
+	// Quiet says that a program with one task has no memory in common with
+	// anybody outside the run and none that the kernel fills behind its back,
+	// as it does for asynchronous input.
+	Quiet bool
+	// Guard says that the kernel cannot seal memory, and that GuardCalls trap.
+	Guard bool
 	// Started is called on the tracer's thread when the root process has
 	// executed its program, RootEnded when it has ended and all others were
 	// sent SIGKILL. Both may be nil.
@@ -67,23 +76,28 @@ type Outcome struct {
 	Usage     Usage
 	Traps     int64
 	Denied    int64
+	Err       error // why the tracer or its handler could not go on
 }
 
 // Tracer traces one run. Any goroutine may call Kill, Usage, Resident and
 // Peak, and what is in shared.go; all other methods belong to the thread that seized the root process,
 // because ptrace requires it.
 type Tracer struct {
-	cfg   Config
-	spawn map[int]bool // numbers of the calls that create tasks
-	exec  map[int]bool // numbers of the calls that execute
-	grow  map[int]bool // numbers of the calls that can make a file grow
-	sends map[int]bool // numbers of the calls that send signals
-	root  int
+	cfg    Config
+	spawn  map[int]bool // numbers of the calls that create tasks
+	exec   map[int]bool // numbers of the calls that execute
+	grow   map[int]bool // numbers of the calls that can make a file grow
+	sends  map[int]bool // numbers of the calls that send signals
+	guard  map[int]bool // numbers of the calls that map memory
+	made   map[int]bool // numbers of the calls that the tracer makes tasks make
+	number struct{ openat2, mmap, mseal, fcntl int }
+	root   int
 
 	dying   atomic.Bool // the run is over: every tracee gets SIGKILL
 	outcome Outcome     // its Cause and Violation are guarded by mu
 	trap    supervise.Trap
 	memory  memory
+	slots   slots
 	early   map[int]bool // tasks that ended before their creator told of them
 
 	mu    sync.Mutex // guards what follows
@@ -129,12 +143,18 @@ func Seize(root int, cfg Config) (*Tracer, error) {
 		spawn: calls(cfg.Table, SpawnCalls...),
 		exec:  calls(cfg.Table, ExecCalls...),
 		sends: calls(cfg.Table, SignalCalls...),
+		guard: calls(cfg.Table, GuardCalls...),
+		made:  calls(cfg.Table, "openat2", "mmap", "mseal", "fcntl"),
 		grow: calls(cfg.Table, "write", "writev", "pwrite64", "pwritev", "pwritev2", "sendfile", "splice",
 			"copy_file_range", "truncate", "ftruncate", "fallocate"),
 		early: make(map[int]bool),
 		tasks: make(map[int]*task),
 		procs: make(map[int]*process),
 	}
+	t.number.openat2, _ = cfg.Table.Number("openat2")
+	t.number.mmap, _ = cfg.Table.Number("mmap")
+	t.number.mseal, _ = cfg.Table.Number("mseal")
+	t.number.fcntl, _ = cfg.Table.Number("fcntl")
 	// Until it executes its program, the root process borrows the memory of
 	// the process that launched it.
 	t.add(root, root).proc.borrowed = true

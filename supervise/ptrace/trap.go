@@ -40,11 +40,7 @@ func (t *Tracer) trapped(tid int, k *task) {
 	t.trap.Arch, t.trap.Nr, t.trap.Args = t.cfg.Table, int(info.Nr), info.Args
 	t.trap.PID, t.trap.TID, t.trap.Tracee = k.proc.pid, tid, &t.memory
 
-	d := supervise.Decision{Kind: supervise.Allow}
-	if t.cfg.Handler != nil {
-		d = t.cfg.Handler.Handle(&t.trap)
-	}
-	d = t.admit(&t.trap, k, d)
+	d := t.decide(k)
 	switch d.Kind {
 	case supervise.Allow:
 	case supervise.Deny:
@@ -54,6 +50,9 @@ func (t *Tracer) trapped(tid int, k *task) {
 		t.skip(tid, failure(d.Errno))
 	case supervise.Return:
 		t.skip(tid, d.Value)
+	case supervise.Open:
+		t.open(tid, k, d.Opening)
+		return
 	default:
 		t.skip(tid, failure(syscall.EPERM))
 		t.Violate(d, &t.trap)
@@ -67,6 +66,44 @@ func (t *Tracer) skip(tid int, value uint64) {
 	if err := sys.SkipCall(tid, value); err != nil {
 		syscall.Kill(tid, syscall.SIGKILL)
 	}
+}
+
+// decide asks the handler, and adds what the tracer itself has against a call.
+func (t *Tracer) decide(k *task) supervise.Decision {
+	if t.made[t.trap.Nr] {
+		// The filter may ask for these whatever the policy says.
+		if d, refused := t.refused(); refused {
+			return d
+		}
+	}
+	d := supervise.Decision{Kind: supervise.Allow}
+	if t.cfg.Handler != nil {
+		d = t.cfg.Handler.Handle(&t.trap)
+	}
+	if d.Kind == supervise.Allow && t.cfg.Guard && t.guard[t.trap.Nr] && t.touchesPage(&t.trap) {
+		return supervise.Decision{Kind: supervise.Deny, Errno: syscall.EPERM}
+	}
+	return t.admit(&t.trap, k, d)
+}
+
+// refused says what becomes of the trapped call if the policy's rules on calls
+// refuse it.
+func (t *Tracer) refused() (d supervise.Decision, refused bool) {
+	if t.cfg.Policy == nil {
+		return d, false
+	}
+	action, rule := t.cfg.Policy.Decide(t.cfg.Table, t.trap.Nr, t.trap.Args)
+	if rule != nil {
+		d.Rule = rule.Pos.String()
+	}
+	switch action.Kind {
+	case policy.Kill:
+		return d, true
+	case policy.Deny:
+		d.Kind, d.Errno = supervise.Deny, syscall.Errno(action.Errno)
+		return d, true
+	}
+	return d, false
 }
 
 func (t *Tracer) callName(nr int) string {

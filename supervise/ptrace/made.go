@@ -1,0 +1,264 @@
+package ptrace
+
+import (
+	"slices"
+	"strconv"
+	"syscall"
+
+	"github.com/belljar/belljar/internal/sys"
+	"github.com/belljar/belljar/policy"
+	"github.com/belljar/belljar/supervise"
+	"github.com/belljar/belljar/syscalls"
+)
+
+// made is a call that the tracer makes a task make in place of its own.
+type made struct {
+	what madeCall
+	own  sys.Regs // before the task's own call
+	slot int      // of the page; -1: none
+	// What an error of openFile may mean beside the file's own.
+	links    bool // ELOOP: somebody put a link into the path
+	mounts   bool // EXDEV: the path leaves the directory that it began in
+	relative bool // EACCES: only the way from the root is closed
+}
+
+type madeCall uint8
+
+const (
+	noCall   madeCall = iota
+	mapPage           // mmap of the argument page, then the own call anew
+	sealPage          // mseal of it, then the own call anew
+	openFile          // openat2 instead of the own open
+	dupFile           // fcntl instead of the own open
+)
+
+// MadeCalls returns the calls that the tracer makes programs make and that a
+// policy does not allow them: the filter must trap these instead.
+func MadeCalls(p *policy.Policy, table *syscalls.Table) []string {
+	var refused []string
+	for _, c := range []struct {
+		name string
+		args [6]uint64
+	}{
+		{"openat2", [6]uint64{atCWD, 0, 0, openHowSize}},
+		{"mmap", mapArgs},
+		{"mseal", [6]uint64{0, pageLength}},
+		{"fcntl", [6]uint64{0, syscall.F_DUPFD}},
+		{"fcntl", [6]uint64{0, syscall.F_DUPFD_CLOEXEC}},
+	} {
+		nr, ok := table.Number(c.name)
+		if !ok {
+			continue
+		}
+		if action, _ := p.Decide(table, nr, c.args); action.Kind != policy.Allow && !slices.Contains(refused, c.name) {
+			refused = append(refused, c.name)
+		}
+	}
+	return refused
+}
+
+const atCWD = ^uint64(99) // AT_FDCWD, -100
+
+// mapArgs are those of the mmap that makes an argument page.
+var mapArgs = [6]uint64{0, pageLength, syscall.PROT_READ, syscall.MAP_PRIVATE | syscall.MAP_ANON, ^uint64(0), 0}
+
+// maxAgain is how often a call is decided anew because the directories on its
+// way were changed before the kernel looked.
+const maxAgain = 100
+
+// make lets the task make another call than the one it is stopped before, and
+// stops it when that returns.
+func (t *Tracer) make(tid int, k *task, nr int, args [6]uint64) {
+	regs := k.made.own.Call(nr, args)
+	if err := sys.WriteRegs(tid, &regs); err != nil {
+		t.forgetCall(k)
+		syscall.Kill(tid, syscall.SIGKILL) // it must not make its own call
+		return
+	}
+	sys.ContToReturn(tid)
+}
+
+// refuse makes the task's own call fail and lets it go on.
+func (t *Tracer) refuse(tid int, k *task, errno syscall.Errno) {
+	t.forgetCall(k)
+	t.skip(tid, failure(errno))
+	sys.Cont(tid, 0)
+}
+
+func (t *Tracer) forgetCall(k *task) {
+	if k.made.what == openFile {
+		t.slots.release(k.made.slot)
+	}
+	k.made.what = noCall
+}
+
+// open answers a call that opens a file which the program may open.
+func (t *Tracer) open(tid int, k *task, o *supervise.Opening) {
+	defer o.Close()
+	if o.Stable() && t.alone() {
+		sys.Cont(tid, 0)
+		return
+	}
+	k.made = made{slot: -1}
+	if err := sys.ReadRegs(tid, &k.made.own); err != nil {
+		return // it is gone; another event says so
+	}
+	path, ok := o.Path()
+	switch {
+	case !ok:
+		t.openDescriptor(tid, k, o)
+	case t.pageReady(tid, k):
+		t.openPath(tid, k, o, path)
+	}
+}
+
+// openPath makes the task open the judged path, which has no link in it.
+func (t *Tracer) openPath(tid int, k *task, o *supervise.Opening, path string) {
+	how := openHow{o.Flags(), uint64(o.Mode()), o.Resolve() | sys.RESOLVE_NO_SYMLINKS | sys.RESOLVE_NO_MAGICLINKS}
+	m, dir := &k.made, sys.AT_FDCWD
+	m.links, m.mounts = how.flags&syscall.O_NOFOLLOW == 0, how.resolve&sys.RESOLVE_NO_XDEV == 0
+	if k.relative {
+		// The way from the root is closed to the program, but not this one.
+		if base, rest, ok := t.fromDirectory(tid, path); ok {
+			dir, path = base, rest
+			how.resolve |= sys.RESOLVE_BENEATH
+		}
+	} else {
+		m.relative = true
+	}
+	t.openat2(tid, k, dir, path, how)
+}
+
+// openat2 makes the task open a path that lies in its argument page.
+func (t *Tracer) openat2(tid int, k *task, dir int, name string, how openHow) {
+	m := &k.made
+	var ok bool
+	if m.slot, ok = t.slots.take(); !ok {
+		// As many threads wait in openings that block.
+		t.refuse(tid, k, syscall.ENFILE)
+		return
+	}
+	m.what = openFile
+	pathAt, howAt, errno := k.proc.page.write(tid, m.slot, name, how)
+	if errno != 0 {
+		t.refuse(tid, k, syscall.EACCES)
+		return
+	}
+	t.make(tid, k, t.number.openat2, [6]uint64{uint64(dir), pathAt, howAt, openHowSize})
+}
+
+// openDescriptor opens what has no path, through the program's own descriptor.
+// While another task may put something else in the descriptor's place, a copy
+// of it is all that can be given: it lets do no more than the descriptor does.
+func (t *Tracer) openDescriptor(tid int, k *task, o *supervise.Opening) {
+	fd := o.Descriptor()
+	if fd < 0 {
+		t.refuse(tid, k, syscall.EACCES)
+		return
+	}
+	if !t.shared(tid, sys.ShareFiles) {
+		if t.pageReady(tid, k) {
+			t.openat2(tid, k, sys.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(fd), openHow{o.Flags() &^ syscall.O_NOFOLLOW, uint64(o.Mode()), 0})
+		}
+		return
+	}
+	if errno := mayCopy(tid, fd, o.Flags()); errno != 0 {
+		t.refuse(tid, k, errno)
+		return
+	}
+	command := uint64(syscall.F_DUPFD)
+	if o.Flags()&syscall.O_CLOEXEC != 0 {
+		command = syscall.F_DUPFD_CLOEXEC
+	}
+	k.made.what = dupFile
+	t.make(tid, k, t.number.fcntl, [6]uint64{uint64(fd), command})
+}
+
+// seal is switched off by a test that shows what it is good for.
+var seal = true
+
+// pageReady reports whether the task's process has an argument page. If not,
+// the task is made to map or to seal one, and to make its own call anew.
+func (t *Tracer) pageReady(tid int, k *task) bool {
+	p := &k.proc.page
+	switch {
+	case p.safe:
+		return true
+	case p.addr == 0 && t.cfg.Guard && !t.ownsMemory(k):
+		// Without a seal only a process that is alone in its memory can map a
+		// page that nobody else has touched.
+		t.refuse(tid, k, syscall.ENOMEM)
+	case p.addr == 0:
+		k.made.what = mapPage
+		t.make(tid, k, t.number.mmap, mapArgs)
+	case !seal:
+		p.safe = true
+		return true
+	default:
+		k.made.what = sealPage
+		t.make(tid, k, t.number.mseal, [6]uint64{p.addr, pageLength, 0})
+	}
+	return false
+}
+
+// returned handles the stop after a call that the tracer made the task make.
+func (t *Tracer) returned(tid int, k *task) {
+	m := k.made
+	t.forgetCall(k)
+	if m.what == noCall {
+		sys.Cont(tid, 0)
+		return
+	}
+	var now sys.Regs
+	if err := sys.ReadRegs(tid, &now); err != nil {
+		return
+	}
+	next := t.after(tid, k, &m, now.Result())
+	if err := sys.WriteRegs(tid, &next); err != nil {
+		syscall.Kill(tid, syscall.SIGKILL) // it must not go on with the tracer's arguments
+		return
+	}
+	sys.Cont(tid, 0)
+}
+
+// after says how the task goes on.
+func (t *Tracer) after(tid int, k *task, m *made, result uint64) sys.Regs {
+	errno := errnoOf(result)
+	p := &k.proc.page
+	switch m.what {
+	case mapPage:
+		if errno != 0 {
+			return m.own.Done(failure(syscall.ENOMEM))
+		}
+		if p.addr == 0 { // else another thread was quicker
+			p.addr = result
+			p.safe = t.cfg.Guard && t.isPage(tid, result)
+		}
+		return m.own.Again()
+	case sealPage:
+		if p.safe = errno == 0 && t.isPage(tid, p.addr); !p.safe {
+			p.addr = 0
+			return m.own.Done(failure(syscall.ENOMEM))
+		}
+		return m.own.Again()
+	case openFile:
+		switch {
+		case (m.links && errno == syscall.ELOOP || m.mounts && errno == syscall.EXDEV) && k.again < maxAgain:
+			k.again++
+			return m.own.Again()
+		case m.relative && errno == syscall.EACCES && isRelative(tid, t.cfg.Table, &m.own):
+			k.relative = true
+			return m.own.Again()
+		}
+	}
+	k.again, k.relative = 0, false
+	return m.own.Done(result)
+}
+
+// errnoOf is the error in what a call returned.
+func errnoOf(result uint64) syscall.Errno {
+	if result > ^uint64(4095) {
+		return syscall.Errno(-result)
+	}
+	return 0
+}

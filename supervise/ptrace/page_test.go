@@ -1,0 +1,55 @@
+package ptrace_test
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/belljar/belljar"
+	"github.com/belljar/belljar/internal/testkit"
+	"github.com/belljar/belljar/policy"
+	"github.com/belljar/belljar/supervise/ptrace"
+)
+
+func TestMain(m *testing.M) {
+	// Belljar opens a few descriptors once and keeps them, which is no leak.
+	_, _ = belljar.PtraceRunner(belljar.Options{}).Run(context.Background(), belljar.Command{Args: []string{"/bin/true"}})
+	testkit.Main(m)
+}
+
+// attackPage runs the program that attacks the argument page, which may open
+// one file but not another.
+func attackPage(t *testing.T, seconds string) string {
+	t.Helper()
+	opts := belljar.Options{Policy: policy.Observe(), Limits: belljar.Limits{Wall: time.Minute}}
+	opts.Policy.Files.Rules = append(opts.Policy.Files.Rules,
+		policy.FileRule{Pattern: "/etc/hostname", Do: policy.Action{Kind: policy.Deny, Errno: 13}})
+	var out bytes.Buffer
+	cmd := belljar.Command{Args: append(testkit.Program(t, "c/page", "static"), "/etc/passwd", "/etc/hostname", seconds), Stdout: &out, Stderr: &out}
+	res, err := belljar.PtraceRunner(opts).Run(context.Background(), cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Verdict != belljar.OK {
+		t.Fatalf("verdict %s, violation %+v, output %q", res.Verdict, res.Violation, out.String())
+	}
+	return out.String()
+}
+
+// The argument page can neither be replaced nor written by the program.
+func TestPageHolds(t *testing.T) {
+	if out := attackPage(t, "1"); out != "gave way 0, wins 0\n" {
+		t.Error(out)
+	}
+}
+
+// Without the seal the same attack replaces the page and opens the file that
+// was refused.
+func TestPageMutant(t *testing.T) {
+	ptrace.WithoutSeal(t)
+	if out := attackPage(t, "30"); !strings.Contains(out, "gave way 1, wins 1") {
+		t.Error(out)
+	}
+}
