@@ -65,7 +65,7 @@ func (l *Launch) flatten(p *Process) error {
 	if last := p.Steps[len(p.Steps)-1]; !last.Exit && last.Nr != syscall.SYS_EXECVE && last.Nr != sys.SysExecveat {
 		return errEnd
 	}
-	p.proc.Start = len(l.flat)
+	p.proc.Start, p.proc.Cgroup = len(l.flat), p.Cgroup
 	var forks []*Process
 	for i := range p.Steps {
 		s := &p.Steps[i]

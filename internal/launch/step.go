@@ -38,6 +38,9 @@ type Step struct {
 type Process struct {
 	Name  string
 	Steps []Step
+	// Cgroup is the descriptor of the cgroup (version 2) that the process is
+	// born into; 0 is that of the process that starts it.
+	Cgroup int
 
 	proc *sys.Proc
 }
@@ -111,6 +114,9 @@ func (a Arg) print() string {
 func (s Step) Text() string {
 	switch {
 	case s.Fork != nil:
+		if s.Fork.Cgroup != 0 {
+			return fmt.Sprintf("start process %q in a cgroup of its own", s.Fork.Name)
+		}
 		return fmt.Sprintf("start process %q", s.Fork.Name)
 	case s.Await != nil:
 		return "wait for the supervisor"

@@ -77,4 +77,5 @@ const (
 	SysLandlockCreateRuleset     = unix.SYS_LANDLOCK_CREATE_RULESET
 	LandlockCreateRulesetVersion = unix.LANDLOCK_CREATE_RULESET_VERSION
 	SysMseal                     = unix.SYS_MSEAL
+	SysClone3                    = unix.SYS_CLONE3
 )

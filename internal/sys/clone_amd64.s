@@ -1,6 +1,7 @@
 #include "textflag.h"
 
-#define SYS_clone 56
+#define SYS_clone	56
+#define SYS_clone3	435
 
 // func rawClone(flags uintptr, stack unsafe.Pointer, ptid, ctid *int32, m *Machine, p *Proc) (pid, errno uintptr)
 //
@@ -29,10 +30,38 @@ parent:
 	MOVQ	$0, errno+56(FP)
 	RET
 child:
-	// Go's register ABI: arguments in AX and BX, with room on the stack to
-	// spill them, g in R14, which the kernel preserved, and X15 zero. The
-	// call is indirect, so that the linker does not see a recursion without
-	// a stack check: this is another stack.
+	JMP	·launched(SB)
+
+// func rawClone3(args *cloneArgs, size uintptr, m *Machine, p *Proc) (pid, errno uintptr)
+TEXT ·rawClone3(SB),NOSPLIT|NOFRAME,$0-48
+	MOVQ	args+0(FP), DI
+	MOVQ	size+8(FP), SI
+	MOVQ	m+16(FP), R12
+	MOVQ	p+24(FP), R13
+	MOVQ	$SYS_clone3, AX
+	SYSCALL
+	TESTQ	AX, AX
+	JEQ	child
+	CMPQ	AX, $0xfffffffffffff001
+	JLS	parent
+	MOVQ	$-1, pid+32(FP)
+	NEGQ	AX
+	MOVQ	AX, errno+40(FP)
+	RET
+parent:
+	MOVQ	AX, pid+32(FP)
+	MOVQ	$0, errno+40(FP)
+	RET
+child:
+	JMP	·launched(SB)
+
+// launched is where a new process begins, with m in R12 and p in R13.
+//
+// Go's register ABI: arguments in AX and BX, with room on the stack to spill
+// them, g in R14, which the kernel preserved, and X15 zero. The call is
+// indirect, so that the linker does not see a recursion without a stack check:
+// this is another stack.
+TEXT ·launched(SB),NOSPLIT|NOFRAME,$0-0
 	SUBQ	$16, SP
 	MOVQ	R12, AX
 	MOVQ	R13, BX

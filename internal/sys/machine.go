@@ -2,10 +2,13 @@ package sys
 
 import (
 	"runtime"
+	"structs"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // Op says what a Step does.
@@ -60,12 +63,25 @@ const None = ^uintptr(0)
 // Proc is one process of a launch.
 type Proc struct {
 	Start int // its first step
+	// Cgroup is the descriptor of the cgroup (version 2) that it is born into;
+	// 0 is that of the process that starts it.
+	Cgroup int
 
 	tid    int32 // written by the kernel before the process runs
 	live   int32 // 1 until the process has executed a program or died
 	failed int32 // index+1 of the step that failed
 	errno  uintptr
 	stack  *stack
+	args   cloneArgs
+}
+
+// cloneArgs is struct clone_args of clone3(2), as of Linux 5.7.
+type cloneArgs struct {
+	_ structs.HostLayout
+
+	flags, pidfd, childTID, parentTID, exitSignal uint64
+	stack, stackSize, tls                         uint64
+	setTID, setTIDSize, cgroup                    uint64
 }
 
 // Failed returns the index of the step that failed and its error, or -1. It
@@ -104,6 +120,29 @@ func afterFork()
 // error; the child continues on stack in runSteps(m, p).
 func rawClone(flags uintptr, stack unsafe.Pointer, ptid, ctid *int32, m *Machine, p *Proc) (pid, errno uintptr)
 
+// rawClone3 is the same for what only clone3 can do.
+func rawClone3(args *cloneArgs, size uintptr, m *Machine, p *Proc) (pid, errno uintptr)
+
+// launched is where both let the child begin.
+func launched()
+
+// clone starts p, whose memory was prepared.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func (p *Proc) clone(flags uintptr, m *Machine) (pid, errno uintptr) {
+	flags |= cloneFlags
+	if p.Cgroup == 0 {
+		return rawClone(flags, p.top(), &p.tid, &p.live, m, p)
+	}
+	// A process that is born into a cgroup costs no more than another. One that
+	// is moved there waits for a grace period of RCU, 10 ms on an idle machine,
+	// because a move must lock out every fork (Linux 6.18).
+	p.args.flags = uint64(flags) | unix.CLONE_INTO_CGROUP
+	return rawClone3(&p.args, unsafe.Sizeof(p.args), m, p)
+}
+
 // Start clones the first process. The caller must keep the calling thread (it
 // is the parent that PR_SET_PDEATHSIG watches) and must Wait for every Proc
 // before it drops the Machine.
@@ -117,7 +156,7 @@ func (m *Machine) Start() syscall.Errno {
 	// All signals stay blocked in the child until a step unblocks them: a
 	// handler of the Go runtime must never run there.
 	beforeFork()
-	_, errno := rawClone(cloneFlags, m.Main.top(), &m.Main.tid, &m.Main.live, m, &m.Main)
+	_, errno := m.Main.clone(0, m)
 	afterFork()
 	if errno != 0 {
 		m.Main.live = 0
@@ -128,6 +167,11 @@ func (m *Machine) Start() syscall.Errno {
 func (p *Proc) prepare() {
 	p.tid, p.live, p.failed, p.errno = 0, 1, 0, 0
 	p.stack = stacks.Get().(*stack)
+	bottom := uintptr(unsafe.Pointer(p.stack))
+	p.args = cloneArgs{
+		childTID: uint64(uintptr(unsafe.Pointer(&p.live))), parentTID: uint64(uintptr(unsafe.Pointer(&p.tid))),
+		stack: uint64(bottom), stackSize: uint64(uintptr(p.top()) - bottom), cgroup: uint64(p.Cgroup),
+	}
 }
 
 // top is called where runSteps runs.
@@ -229,8 +273,7 @@ func takeStep(m *Machine, s *Step) (r, errno uintptr) {
 			errno = uintptr(syscall.ECHILD)
 		}
 	case Fork:
-		c := s.Proc
-		r, errno = rawClone(cloneFlags|s.Args[0], c.top(), &c.tid, &c.live, m, c)
+		r, errno = s.Proc.clone(s.Args[0], m)
 	case Await:
 		errno = s.Gate.await()
 	case Join:
