@@ -47,6 +47,8 @@ var deps = map[string]row{
 
 	"landlock": {ours: []string{"internal/launch", "internal/sys", "policy"}},
 
+	"cgroup": {ours: []string{"internal/kernel", "internal/launch", "internal/proc"}},
+
 	"unshare": {ours: []string{"internal/launch", "internal/proc", "internal/sys", "policy"}},
 
 	// The root package puts all of it together.

@@ -1,0 +1,121 @@
+package cgroup
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Limits says how much a group may use. Zero means no limit.
+type Limits struct {
+	Memory int64   // bytes, with page cache and what the kernel allocates for it
+	Swap   int64   // bytes beyond Memory; 0 is none at all where Memory is limited
+	PIDs   int     // tasks that exist, also those that ended and are not yet reaped
+	CPUs   float64 // CPU time per time: 0.5 is half of one CPU
+	CPUSet string  // the only CPUs that may be used, such as "0-1,3"
+}
+
+// cpuPeriod is the time over which Limits.CPUs is kept.
+const cpuPeriod = 100 * time.Millisecond
+
+// setting is a file that keeps a limit.
+type setting struct {
+	controller string
+	version    int
+	file       string
+	value      func(Limits) string // "" leaves the file alone
+	optional   bool                // not every kernel has it
+}
+
+func memoryLimit(l Limits) string { return number(l.Memory) }
+
+func number(n int64) string {
+	if n <= 0 {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// settings lists the files in the order in which they are written: version 1
+// refuses a limit for memory and swap that is below that for memory.
+var settings = []setting{
+	{Memory, 2, "memory.max", memoryLimit, false},
+	// Absent where swap is not accounted for.
+	{Memory, 2, "memory.swap.max", func(l Limits) string {
+		if l.Memory <= 0 {
+			return ""
+		}
+		return strconv.FormatInt(l.Swap, 10)
+	}, true},
+	// Since 4.19: all of the group ends, not just its largest process.
+	{Memory, 2, "memory.oom.group", func(l Limits) string {
+		if l.Memory <= 0 {
+			return ""
+		}
+		return "1"
+	}, true},
+	{Memory, 1, "memory.limit_in_bytes", memoryLimit, false},
+	{Memory, 1, "memory.memsw.limit_in_bytes", func(l Limits) string {
+		if l.Memory <= 0 || l.Swap > math.MaxInt64-l.Memory {
+			return ""
+		}
+		return number(l.Memory + l.Swap)
+	}, true},
+	{PIDs, 0, "pids.max", func(l Limits) string { return number(int64(l.PIDs)) }, false},
+	{CPU, 2, "cpu.max", func(l Limits) string {
+		if l.CPUs <= 0 {
+			return ""
+		}
+		return fmt.Sprintf("%d %d", quota(l), cpuPeriod.Microseconds())
+	}, false},
+	{CPU, 1, "cpu.cfs_period_us", func(l Limits) string {
+		if l.CPUs <= 0 {
+			return ""
+		}
+		return number(cpuPeriod.Microseconds())
+	}, false},
+	{CPU, 1, "cpu.cfs_quota_us", func(l Limits) string { return number(quota(l)) }, false},
+	{CPUSet, 0, "cpuset.cpus", func(l Limits) string { return l.CPUSet }, false},
+}
+
+// quota is CPU time per period, in microseconds; the kernel allows no less
+// than one millisecond.
+func quota(l Limits) int64 {
+	if l.CPUs <= 0 {
+		return 0
+	}
+	return max(1000, int64(l.CPUs*float64(cpuPeriod.Microseconds())))
+}
+
+// needs lists the controllers that keep the limits.
+func (l Limits) needs() []string {
+	var out []string
+	for _, s := range settings {
+		if s.value(l) != "" && !slices.Contains(out, s.controller) {
+			out = append(out, s.controller)
+		}
+	}
+	return out
+}
+
+// apply writes the limits that a hierarchy keeps to a directory in it.
+func (t *Tree) apply(h *Hierarchy, dir string, l Limits) error {
+	for _, s := range settings {
+		value := s.value(l)
+		if value == "" || s.version != 0 && s.version != h.Version || !slices.Contains(h.Controllers, s.controller) {
+			continue
+		}
+		err := t.write(dir, s.file, value)
+		if s.optional && errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("limit %s: %w", s.controller, err)
+		}
+	}
+	return nil
+}
