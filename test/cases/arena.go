@@ -56,13 +56,26 @@ func NewArena(t testing.TB, program string) *Arena {
 		must(t, os.WriteFile(a.Program(), text, 0o755))
 		must(t, os.Chmod(a.Program(), 0o755))
 	}
-	// Its owner's alone: a program runs as nobody, or as the test's own user,
-	// from whom permissions keep nothing.
 	must(t, os.Chmod(dir, 0o755))
+	if os.Geteuid() == 0 {
+		a.giveAway(t)
+	}
 	var err error
 	a.before, err = a.describe()
 	must(t, err)
 	return a
+}
+
+// giveAway makes the program's user the owner of all, who may do everything
+// that permissions can give.
+func (a *Arena) giveAway(t testing.TB) {
+	t.Helper()
+	must(t, filepath.WalkDir(a.Dir, func(name string, _ fs.DirEntry, err error) error {
+		if err != nil || name == a.Dir {
+			return err
+		}
+		return os.Lchown(name, testkit.Nobody, testkit.Nobody)
+	}))
 }
 
 // Program is where the copy of the program lies.
