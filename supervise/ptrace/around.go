@@ -53,7 +53,8 @@ func (t *Tracer) ownsMemory(k *task) bool {
 // fromDirectory splits a canonical path into the directory that the task's own
 // call named, or its working directory, and the rest; ok is false where the
 // path is not below that, or where somebody could change what the task's
-// descriptor or working directory is.
+// descriptor or working directory is. The directory itself may be moved: what
+// is in it is what was decided all the same.
 func (t *Tracer) fromDirectory(tid int, path string) (dir int, rest string, ok bool) {
 	nr, args, err := sys.CurrentCall(tid)
 	if err != nil {
@@ -82,18 +83,6 @@ func (t *Tracer) fromDirectory(tid int, path string) (dir int, rest string, ok b
 func hasDirectory(table *syscalls.Table, nr int) bool {
 	name := table.Name(nr)
 	return name == "openat" || name == "openat2"
-}
-
-// isRelative reports whether the path of a call that opens, as it is now, is
-// relative. It decides nothing but the way to a file that may be opened.
-func isRelative(tid int, table *syscalls.Table, r *sys.Regs) bool {
-	args, i := r.Args(), 0
-	if hasDirectory(table, r.Nr()) {
-		i = 1
-	}
-	var first [1]byte
-	n, err := sys.ReadMemory(tid, args[i], first[:])
-	return err == nil && n == 1 && first[0] != '/'
 }
 
 // mayCopy says whether a copy of the task's descriptor can stand for opening

@@ -16,10 +16,9 @@ type made struct {
 	what madeCall
 	own  sys.Regs // before the task's own call
 	slot int      // of the page; -1: none
-	// What an error of openFile may mean beside the file's own.
-	links    bool // ELOOP: somebody put a link into the path
-	mounts   bool // EXDEV: the path leaves the directory that it began in
-	relative bool // EACCES: only the way from the root is closed
+	// Errors of openFile that say that the path was changed meanwhile: a link
+	// was put into it, or it leaves the directory that it begins in.
+	links, leaves bool
 }
 
 type madeCall uint8
@@ -92,8 +91,9 @@ func (t *Tracer) forgetCall(k *task) {
 	k.made.what = noCall
 }
 
-// open answers a call that opens a file which the program may open.
-func (t *Tracer) open(tid int, k *task, o *supervise.Opening) {
+// open answers a call that opens a file which the program may open. Canonical
+// is the path that was decided.
+func (t *Tracer) open(tid int, k *task, o *supervise.Opening, canonical string) {
 	defer o.Close()
 	if o.Stable() && t.alone() {
 		sys.Cont(tid, 0)
@@ -103,28 +103,28 @@ func (t *Tracer) open(tid int, k *task, o *supervise.Opening) {
 	if err := sys.ReadRegs(tid, &k.made.own); err != nil {
 		return // it is gone; another event says so
 	}
+	dir := sys.AT_FDCWD
 	path, ok := o.Path()
+	if !ok && o.Descriptor() < 0 {
+		// The way from the root may be closed to the program, and its own open.
+		dir, path, ok = t.fromDirectory(tid, canonical)
+	}
 	switch {
 	case !ok:
 		t.openDescriptor(tid, k, o)
 	case t.pageReady(tid, k):
-		t.openPath(tid, k, o, path)
+		t.openPath(tid, k, o, dir, path)
 	}
 }
 
-// openPath makes the task open the judged path, which has no link in it.
-func (t *Tracer) openPath(tid int, k *task, o *supervise.Opening, path string) {
+// openPath makes the task open the judged path, which has no link in it,
+// counted from dir if it is relative.
+func (t *Tracer) openPath(tid int, k *task, o *supervise.Opening, dir int, path string) {
 	how := openHow{o.Flags(), uint64(o.Mode()), o.Resolve() | sys.RESOLVE_NO_SYMLINKS | sys.RESOLVE_NO_MAGICLINKS}
-	m, dir := &k.made, sys.AT_FDCWD
-	m.links, m.mounts = how.flags&syscall.O_NOFOLLOW == 0, how.resolve&sys.RESOLVE_NO_XDEV == 0
-	if k.relative {
-		// The way from the root is closed to the program, but not this one.
-		if base, rest, ok := t.fromDirectory(tid, path); ok {
-			dir, path = base, rest
-			how.resolve |= sys.RESOLVE_BENEATH
-		}
-	} else {
-		m.relative = true
+	m := &k.made
+	m.links, m.leaves = how.flags&syscall.O_NOFOLLOW == 0, how.resolve&sys.RESOLVE_NO_XDEV == 0
+	if dir != sys.AT_FDCWD || path[0] != '/' {
+		how.resolve |= sys.RESOLVE_BENEATH
 	}
 	t.openat2(tid, k, dir, path, how)
 }
@@ -241,17 +241,12 @@ func (t *Tracer) after(tid int, k *task, m *made, result uint64) sys.Regs {
 			return m.own.Done(failure(syscall.ENOMEM))
 		}
 		return m.own.Again()
-	case openFile:
-		switch {
-		case (m.links && errno == syscall.ELOOP || m.mounts && errno == syscall.EXDEV) && k.again < maxAgain:
-			k.again++
-			return m.own.Again()
-		case m.relative && errno == syscall.EACCES && isRelative(tid, t.cfg.Table, &m.own):
-			k.relative = true
-			return m.own.Again()
-		}
 	}
-	k.again, k.relative = 0, false
+	if k.again < maxAgain && (m.links && errno == syscall.ELOOP || m.leaves && errno == syscall.EXDEV) {
+		k.again++
+		return m.own.Again()
+	}
+	k.again = 0
 	return m.own.Done(result)
 }
 

@@ -18,9 +18,8 @@ type task struct {
 	// set under the tracer's lock.
 	forking atomic.Bool
 
-	made     made // the call that it is in for the tracer
-	again    int  // how often its own call was decided anew
-	relative bool // its next call to open goes by its own directory
+	made  made // the call that it is in for the tracer
+	again int  // how often its own call was decided anew
 }
 
 // process is one thread group.

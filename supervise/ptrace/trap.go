@@ -51,7 +51,7 @@ func (t *Tracer) trapped(tid int, k *task) {
 	case supervise.Return:
 		t.skip(tid, d.Value)
 	case supervise.Open:
-		t.open(tid, k, d.Opening)
+		t.open(tid, k, d.Opening, d.Path)
 		return
 	default:
 		t.skip(tid, failure(syscall.EPERM))
