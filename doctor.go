@@ -29,9 +29,7 @@ func Doctor() []Finding {
 		findings = append(findings, feature(f.Name, f, "a newer kernel"))
 	}
 	findings = append(findings, landlockFinding())
-	for _, f := range []*kernel.Feature{kernel.UserNotif, kernel.Mseal} {
-		findings = append(findings, unused(f))
-	}
+	findings = append(findings, feature("notify", kernel.Notify, "a newer kernel, outside of a container"), unused(kernel.Mseal))
 	return append(findings, cgroupFinding())
 }
 

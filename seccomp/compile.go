@@ -12,7 +12,11 @@ import (
 
 // Options is what a filter needs to know beside the policy.
 type Options struct {
-	Table *syscalls.Table // the architecture; every other one is killed
+	Table *syscalls.Table // the architecture of the program
+
+	// Also are further architectures whose calls the policy decides, such as
+	// I386 for programs of an AMD64 kernel. Calls of all others are killed.
+	Also []*syscalls.Table
 
 	// Trap holds the calls that a supervisor decides: where the policy would
 	// allow one, the filter answers TrapAction.
@@ -23,21 +27,33 @@ type Options struct {
 	// TrapAction answers Trap and Always calls and the policy's own traps; 0
 	// means bpf.Trace.
 	TrapAction uint32
+	// Trace holds the calls that a tracer decides where TrapAction is for
+	// another supervisor: where a call's trap holds these conditions, the filter
+	// answers bpf.Trace. No conditions always hold.
+	Trace map[string][]policy.Cond
 
 	// Exec are the three pointer arguments of the launch's own execve, which
 	// is allowed before any rule. The filter is armed before that call, so
 	// without it no policy could forbid execve.
 	Exec *[3]uint64
+	// ExecAction answers it; 0 means bpf.Allow.
+	ExecAction uint32
 }
 
 // x32Bit marks calls of the x32 ABI, which shares amd64's AUDIT_ARCH.
 const x32Bit = 0x40000000
 
-// Compile returns a filter that answers each call of the table as
-// policy.Decide does. A call of another architecture or of the x32 ABI is
-// killed. It fails with *policy.Error for a policy that is not valid, and
+// Compile returns a filter that answers each call of the tables as
+// policy.Decide does. A call of another architecture is killed. What a call's
+// number alone decides is answered before any argument is loaded, so the
+// kernel (since 5.11) need not run the filter for calls that are always
+// allowed. It fails with *policy.Error for a policy that is not valid, and
 // where the filter would be longer than the kernel takes.
-func Compile(p *policy.Policy, o Options) (bpf.Program, error) {
+func Compile(p *policy.Policy, o Options) (bpf.Program, error) { return compile(p, o, false) }
+
+// compile may leave out no test for what earlier ones have shown, which is how
+// tests compare programs with their plain reading.
+func compile(p *policy.Policy, o Options, plain bool) (bpf.Program, error) {
 	if o.Table == nil {
 		return nil, fmt.Errorf("compile filter: no table of system calls for this architecture")
 	}
@@ -45,10 +61,8 @@ func Compile(p *policy.Policy, o Options) (bpf.Program, error) {
 		return nil, err
 	}
 	o.TrapAction = cmp.Or(o.TrapAction, bpf.Trace)
-	c := compiler{Options: o, fallback: o.answer(p.Default)}
-	c.prologue()
-	c.search(c.plan(p))
-	prog, err := c.asm.Assemble()
+	c := compiler{Options: o, plain: plain, fallback: o.answer(p.Default), rules: rulesByCall(p)}
+	prog, err := c.graph.Assemble(c.architectures())
 	if err != nil {
 		return nil, fmt.Errorf("compile filter: %w", err)
 	}
@@ -71,78 +85,77 @@ func (o Options) answer(a policy.Action) uint32 {
 // compiler holds one compilation.
 type compiler struct {
 	Options
-	asm      bpf.Assembler
+	plain    bool
+	graph    bpf.Graph
+	rules    map[string][]*policy.Rule
 	fallback uint32 // the answer to a call that no rule names
 }
 
-// prologue kills foreign calls and leaves the call's number in the accumulator.
-func (c *compiler) prologue() {
-	kill, native := c.asm.NewLabel(), c.asm.NewLabel()
-	c.asm.Load(bpf.OffArch)
-	if c.Table == syscalls.AMD64 {
-		number := c.asm.NewLabel()
-		c.asm.JumpIf(bpf.JEQ, c.Table.Audit, number, kill)
-		c.asm.Bind(number)
-		c.asm.Load(bpf.OffNr)
-		below := c.asm.NewLabel()
-		c.asm.JumpIf(bpf.JGE, x32Bit, bpf.Next, below)
+// architectures returns the root: one section for each AUDIT_ARCH.
+func (c *compiler) architectures() bpf.Node {
+	tables := append([]*syscalls.Table{c.Table}, c.Also...)
+	root := c.graph.Return(bpf.KillProcess)
+	var done []uint32
+	// The last test that is built is the first that is made.
+	for _, t := range slices.Backward(tables) {
+		if slices.Contains(done, t.Audit) {
+			continue
+		}
+		done = append(done, t.Audit)
+		same := slices.DeleteFunc(slices.Clone(tables), func(other *syscalls.Table) bool { return other.Audit != t.Audit })
+		root = c.graph.Test(bpf.Test{Offset: bpf.OffArch, Mask: all32, Op: bpf.JEQ, K: t.Audit}, c.section(same), root)
+	}
+	return root
+}
+
+// section decides the calls of tables that share an AUDIT_ARCH.
+func (c *compiler) section(tables []*syscalls.Table) bpf.Node {
+	kill, fallback := c.graph.Return(bpf.KillProcess), c.graph.Return(c.fallback)
+	spans := []span{{first: 0, node: fallback}}
+	if tables[0].Audit == syscalls.AMD64.Audit {
+		// Without a table for it, each half of the numbers is killed.
+		spans = []span{{first: 0, node: kill}, {first: x32Bit, node: kill}, {first: all32, node: fallback}}
+		for _, t := range tables {
+			spans[min(t.First()/x32Bit, 1)].node = fallback
+		}
 		// A tracer that skips a call sets its number to -1 and the kernel may
 		// run the filter again, so -1 is not an x32 call.
-		c.asm.JumpIf(bpf.JEQ, 0xffffffff, below, kill)
-		c.asm.Bind(kill)
-		c.asm.Return(bpf.KillProcess)
-		c.asm.Bind(below)
-		return
 	}
-	c.asm.JumpIf(bpf.JEQ, c.Table.Audit, native, kill)
-	c.asm.Bind(kill)
-	c.asm.Return(bpf.KillProcess)
-	c.asm.Bind(native)
-	c.asm.Load(bpf.OffNr)
-}
-
-// span is a range of numbers that starts at first, ends where the next span
-// starts, and shares one way of deciding.
-type span struct {
-	first  uint32
-	steps  []step // in order; only the last has no conditions
-	answer uint32 // when no step holds
-}
-
-// step is one conditional rule of one call.
-type step struct {
-	when   []policy.Cond
-	bits   []int // of each condition's argument
-	answer uint32
-}
-
-// plan turns the rules into spans over all numbers, the first one at 0.
-func (c *compiler) plan(p *policy.Policy) []span {
-	byCall := rulesByCall(p)
-	spans := []span{{first: 0, answer: c.fallback}}
-	add := func(s span) {
-		last := &spans[len(spans)-1]
-		switch {
-		case last.first == s.first:
-			*last = s
-		case len(s.steps) == 0 && len(last.steps) == 0 && s.answer == last.answer:
-		default:
-			spans = append(spans, s)
+	for _, t := range tables {
+		for nr, name := range t.Calls() {
+			n := c.call(t, name)
+			spans = append(spans, span{first: uint32(nr), node: n, weight: c.weight(name, n)}, span{first: uint32(nr) + 1, node: fallback})
 		}
 	}
-	for nr, name := range c.Table.Calls() {
-		add(c.call(uint32(nr), name, byCall[name]))
-		add(span{first: uint32(nr) + 1, answer: c.fallback})
-	}
-	return mergeEqual(spans)
+	// Where two spans start at the same number, the call's is the one that counts.
+	slices.SortStableFunc(spans, func(a, b span) int {
+		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(b.weight, a.weight))
+	})
+	spans = slices.CompactFunc(spans, func(a, b span) bool { return a.first == b.first })
+	return search(&c.graph, bpf.OffNr, all32, spans)
 }
 
-// mergeEqual joins neighbours that a later span's placement made equal.
-func mergeEqual(spans []span) []span {
-	return slices.CompactFunc(spans, func(a, b span) bool {
-		return len(a.steps) == 0 && len(b.steps) == 0 && a.answer == b.answer
-	})
+// weight is how much a call counts when the search for its number is built.
+// Since Linux 5.11 the kernel keeps which calls are always allowed and runs no
+// filter for them, so what matters most are calls whose arguments are tested.
+func (c *compiler) weight(name string, n bpf.Node) int32 {
+	if _, constant := c.graph.Answer(n); !constant || frequent[name] {
+		return 4
+	}
+	return 1
 }
+
+// frequent are the calls that programs make most. They should be decided
+// quickly on kernels before 5.11, too.
+var frequent = func() map[string]bool {
+	m := map[string]bool{}
+	for _, name := range []string{"read", "write", "readv", "writev", "pread64", "pwrite64", "lseek", "close", "futex", "mmap",
+		"munmap", "madvise", "brk", "rt_sigprocmask", "rt_sigaction", "epoll_wait", "epoll_pwait", "poll", "ppoll", "recvfrom",
+		"sendto", "recvmsg", "sendmsg", "clock_nanosleep", "nanosleep", "sched_yield", "newfstatat", "openat", "fstat"} {
+		m[name] = true
+	}
+	return m
+}()
 
 // rulesByCall lists the rules of each call in order, with groups spelled out.
 func rulesByCall(p *policy.Policy) map[string][]*policy.Rule {
@@ -160,65 +173,56 @@ func rulesByCall(p *policy.Policy) map[string][]*policy.Rule {
 	return m
 }
 
-// call decides one number: its conditional rules, then the first rule without
-// conditions or the default.
-func (c *compiler) call(nr uint32, name string, rules []*policy.Rule) span {
-	s := span{first: nr, answer: c.fallback}
-	if name == "execve" && c.Exec != nil {
-		token := step{answer: bpf.Allow}
-		for i, pointer := range c.Exec {
-			token.when = append(token.when, policy.Cond{Arg: i, Op: policy.Eq, Values: []uint64{pointer}})
-			token.bits = append(token.bits, c.Table.ArgBits(name, i))
-		}
-		s.steps = append(s.steps, token)
-	}
-	if c.Always[name] {
-		s.answer = c.TrapAction
-		return s
+// call returns the node that decides one call: its conditional rules, then the
+// first rule without conditions or the default.
+func (c *compiler) call(t *syscalls.Table, name string) bpf.Node {
+	d := decision{Graph: &c.graph, plain: c.plain}
+	last, rules := c.fallback, c.rules[name]
+	if c.Always[name] && t == c.Table {
+		last, rules = c.TrapAction, nil
 	}
 	for _, r := range rules {
 		answer := c.answer(r.Do)
-		if c.Trap[name] && r.Do.Kind == policy.Allow {
-			answer = c.TrapAction
-		}
 		if len(r.When) == 0 {
-			s.answer = answer
-			return s
+			last = answer
+			break
 		}
-		st := step{when: r.When, answer: answer}
-		for _, cond := range r.When {
-			st.bits = append(st.bits, c.Table.ArgBits(name, cond.Arg))
-		}
-		s.steps = append(s.steps, st)
+		c.add(&d, t, name, r.When, answer)
 	}
-	if c.Trap[name] && s.answer == bpf.Allow {
-		s.answer = c.TrapAction
+	c.add(&d, t, name, nil, last)
+	n := d.node()
+	if name == "execve" && c.Exec != nil && t == c.Table {
+		n = c.launch(n)
 	}
-	return s
+	return n
 }
 
-// search emits a binary search for the span that holds the accumulator.
-func (c *compiler) search(spans []span) {
-	if len(spans) == 1 {
-		c.decide(spans[0])
-		return
+// add adds an answer under conditions. What a supervisor decides becomes a
+// trap; one that is the tracer's comes before any other.
+func (c *compiler) add(d *decision, t *syscalls.Table, name string, when []policy.Cond, answer uint32) {
+	if c.Trap[name] && answer == bpf.Allow {
+		answer = c.TrapAction
 	}
-	middle := len(spans) / 2
-	upper := c.asm.NewLabel()
-	c.asm.JumpIf(bpf.JGE, spans[middle].first, upper, bpf.Next)
-	c.search(spans[:middle])
-	c.asm.Bind(upper)
-	c.search(spans[middle:])
+	if more, ok := c.Trace[name]; ok && answer == c.TrapAction {
+		if len(more) == 0 {
+			answer = bpf.Trace
+		} else {
+			d.steps = append(d.steps, newStep(t, name, slices.Concat(when, more), bpf.Trace))
+		}
+	}
+	d.steps = append(d.steps, newStep(t, name, when, answer))
 }
 
-func (c *compiler) decide(s span) {
-	for _, st := range s.steps {
-		fail := c.asm.NewLabel()
-		for i, cond := range st.when {
-			c.condition(cond, st.bits[i], fail)
+// launch returns the node that lets the launch's execve pass and goes to other
+// for any else. Nothing is concluded from its tests: the pointers of a filter
+// may be replaced after it was compiled.
+func (c *compiler) launch(other bpf.Node) bpf.Node {
+	n := c.graph.Return(cmp.Or(c.ExecAction, bpf.Allow))
+	for i, pointer := range slices.Backward(c.Exec[:]) {
+		for half, v := range []uint32{uint32(pointer >> 32), uint32(pointer)} {
+			offset := bpf.OffArg(i) + 4*uint32(1-half)
+			n = c.graph.Test(bpf.Test{Offset: offset, Mask: all32, Op: bpf.JEQ, K: v}, n, other)
 		}
-		c.asm.Return(st.answer)
-		c.asm.Bind(fail)
 	}
-	c.asm.Return(s.answer)
+	return n
 }

@@ -25,6 +25,9 @@ func ForGOARCH(goarch string) *Table {
 	return nil
 }
 
+// First returns the lowest number that a call of the table can have.
+func (t *Table) First() int { return 0 }
+
 // Number returns the number of the call with a name.
 func (t *Table) Number(name string) (nr int, ok bool) {
 	i, ok := slices.BinarySearchFunc(t.sorted, name, func(nr uint16, name string) int {

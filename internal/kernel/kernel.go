@@ -42,16 +42,24 @@ const bad = ^uintptr(0) // a descriptor or address that is never valid
 var (
 	Seccomp      = &Feature{Name: "seccomp filters", Since: "3.5", Use: "system calls decided in the kernel", probe: func() bool { return sys.ActionAvailable(0x80000000) }}
 	PidfdOpen    = &Feature{Name: "pidfd_open", Since: "5.3", Use: "signals that never hit a recycled PID", probe: known(sys.SysPidfdOpen, 0, bad)}
-	UserNotif    = &Feature{Name: "seccomp user notification", Since: "5.0", Use: "the notify supervisor", probe: func() bool { return sys.ActionAvailable(0x7fc00000) }}
 	CloneInto    = &Feature{Name: "clone3 into a cgroup", Since: "5.7", Use: "processes born into their cgroup; moving one there can take 10 ms", probe: known(sys.SysClone3, 0, 0)}
 	CloseRange   = &Feature{Name: "close_range", Since: "5.9", Use: "no inherited descriptor", probe: known(sys.SysCloseRange, 1, 0, 0)}
 	MountSetattr = &Feature{Name: "mount_setattr", Since: "5.12", Use: "read-only mounts with all below them in one call", probe: known(sys.SysMountSetattr, bad, 0, 0, 0, 0)}
 	Landlock     = &Feature{Name: "landlock", Since: "5.13", Use: "file rules kept by the kernel, on the inode at use", probe: func() bool { return LandlockABI() > 0 }}
+	Notify       = &Feature{Name: "notify", Since: "5.19", Use: "calls answered by a supervisor that signals do not interrupt", probe: canNotify}
 	Mseal        = &Feature{Name: "mseal", Since: "6.10", Use: "argument pages that a program cannot move", probe: known(sys.SysMseal, 1, 0, 0)}
 )
 
 // All lists the features.
-var All = []*Feature{Seccomp, UserNotif, PidfdOpen, CloneInto, CloseRange, MountSetattr, Landlock, Mseal}
+var All = []*Feature{Seccomp, PidfdOpen, CloneInto, CloseRange, MountSetattr, Landlock, Notify, Mseal}
+
+// canNotify asks for all that the notify supervisor needs: the youngest of it
+// is SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV. pidfd_getfd is 5.6, and some containers
+// refuse it.
+func canNotify() bool {
+	_, errno := sys.Probe(sys.SysPidfdGetfd, bad, bad, 0)
+	return errno == syscall.EBADF && sys.ListenerFlagsKnown(sys.SeccompNewListener|sys.SeccompWaitKillableRecv) && sys.CheckNotification() == nil
+}
 
 // LandlockABI returns the version of Landlock that the kernel speaks, 0 if it
 // has none or it was not switched on at boot.

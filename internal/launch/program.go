@@ -32,6 +32,9 @@ type Program struct {
 	// Spare descriptors at a time.
 	Restrict []Step
 	Filter   []byte // seccomp filter, an array of struct sock_filter; nil: none
+	// Listener takes the number of the filter's listener, which is closed when
+	// the program is executed; nil: the filter has none.
+	Listener *Slot
 	Token    *Token // the arguments of execve
 }
 
@@ -48,7 +51,7 @@ func (p *Program) Process() *Process {
 	s = append(s, p.Parent.Steps()...)
 	s = append(s, Step{Name: "setsid", Nr: syscall.SYS_SETSID})
 	s = append(s, Step{Name: "umask", Nr: syscall.SYS_UMASK, Args: []Arg{Named(uintptr(p.Umask), fmt.Sprintf("%#o", p.Umask))}})
-	early, late := p.splitLimits()
+	early, late, _ := p.splitLimits()
 	for _, r := range early {
 		s = append(s, r.step())
 	}
@@ -74,7 +77,7 @@ func (p *Program) Process() *Process {
 		s = append(s, r.step())
 	}
 	if p.Filter != nil {
-		s = append(s, filterStep(p.Filter))
+		s = append(s, filterStep(p.Filter, p.Listener))
 	}
 	return &Process{Name: "program", Steps: append(s, p.Token.step())}
 }
@@ -84,16 +87,39 @@ func (p *Program) Process() *Process {
 const Spare = 16
 
 // splitLimits puts off a limit on descriptors that leaves the launch no room.
-// The others come while the process may still raise what it inherited.
-func (p *Program) splitLimits() (early, late []Rlimit) {
+// The others come while the process may still raise what it inherited. A limit
+// that leaves no number for the filter's listener can be set only from outside,
+// behind the filter.
+func (p *Program) splitLimits() (early, late, outside []Rlimit) {
+	files := uint64(len(p.Files))
 	for _, r := range p.Limits {
-		if r.Resource == sys.RlimitNofile && r.Value < uint64(len(p.Files)+Spare) && len(p.Restrict) > 0 {
+		switch {
+		case r.Resource != sys.RlimitNofile:
+			early = append(early, r)
+		case p.Listener != nil && r.Value <= files:
+			outside = append(outside, r)
+		case r.Value < files+Spare && (p.Listener != nil || len(p.Restrict) > 0):
 			late = append(late, r)
-		} else {
+		default:
 			early = append(early, r)
 		}
 	}
-	return early, late
+	return early, late, outside
+}
+
+// Outside are the limits that must be set by somebody else when the filter has
+// its listener.
+func (p *Program) Outside() []Rlimit {
+	_, _, outside := p.splitLimits()
+	return outside
+}
+
+// Set sets the limit of another process.
+func (r Rlimit) Set(pid int) error {
+	if err := sys.SetLimit(pid, r.Resource, r.Value); err != nil {
+		return fmt.Errorf("prlimit64(%d, %s, %d): %w", pid, r.Name, r.Value, err)
+	}
+	return nil
 }
 
 func (r Rlimit) step() Step {
@@ -199,11 +225,15 @@ func signalSteps() []Step {
 
 // filterStep installs a seccomp filter. struct sock_fprog is a 16-bit length,
 // padding and a pointer.
-func filterStep(filter []byte) Step {
+func filterStep(filter []byte, listener *Slot) Step {
 	n := uintptr(len(filter) / 8)
 	fprog := []uintptr{0, sys.Address(filter)}
 	b := sys.Words(fprog)
 	binary.NativeEndian.PutUint16(b, uint16(n))
-	return Step{Name: "seccomp", Nr: sys.SysSeccomp,
-		Args: []Arg{Named(sys.SeccompSetModeFilter, "SECCOMP_SET_MODE_FILTER"), Int(0), {mem: b, keep: filter, text: fmt.Sprintf("filter of %d instructions", n)}}}
+	flags := Int(0)
+	if listener != nil {
+		flags = Named(sys.SeccompNewListener|sys.SeccompWaitKillableRecv, "SECCOMP_FILTER_FLAG_NEW_LISTENER|SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV")
+	}
+	return Step{Name: "seccomp", Nr: sys.SysSeccomp, Into: listener,
+		Args: []Arg{Named(sys.SeccompSetModeFilter, "SECCOMP_SET_MODE_FILTER"), flags, {mem: b, keep: filter, text: fmt.Sprintf("filter of %d instructions", n)}}}
 }

@@ -48,6 +48,9 @@ type Process struct {
 // Slot holds the result of one step until another uses it.
 type Slot struct{ word uintptr }
 
+// Value is what the step left. The process must have stopped or ended.
+func (s *Slot) Value() int { return int(s.word) }
+
 // Arg is one argument of a step: a number, or memory that lives as long as
 // the Arg.
 type Arg struct {

@@ -195,6 +195,11 @@ func Dumpable() int {
 // SetDumpable sets it.
 func SetDumpable(n int) error { return unix.Prctl(unix.PR_SET_DUMPABLE, uintptr(n), 0, 0, 0) }
 
+// SetLimit sets both values of a resource limit of another process.
+func SetLimit(pid, resource int, value uint64) error {
+	return unix.Prlimit(pid, resource, &unix.Rlimit{Cur: value, Max: value}, nil)
+}
+
 // What two tasks may share, for Shares (kcmp(2)).
 const (
 	ShareFiles = 2 // KCMP_FILES, the table of descriptors

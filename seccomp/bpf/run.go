@@ -80,29 +80,33 @@ type machine struct {
 
 // jump returns how many instructions to skip.
 func (m *machine) jump(in Instruction) int {
+	if in.Op&0xf0 == JA {
+		return int(in.K)
+	}
 	k := in.K
 	if in.Op&X != 0 {
 		k = m.x
 	}
-	var hold bool
-	switch in.Op & 0xf0 {
-	case JA:
-		return int(in.K)
-	case JEQ:
-		hold = m.a == k
-	case JGT:
-		hold = m.a > k
-	case JGE:
-		hold = m.a >= k
-	case JSET:
-		hold = m.a&k != 0
-	default:
-		m.bad = true
-	}
-	if hold {
+	held, ok := compare(in.Op&0xf0, m.a, k)
+	if m.bad = !ok; held {
 		return int(in.Jt)
 	}
 	return int(in.Jf)
+}
+
+// compare makes the comparison of a conditional jump; ok is false for none.
+func compare(op uint16, a, k uint32) (held, ok bool) {
+	switch op {
+	case JEQ:
+		return a == k, true
+	case JGT:
+		return a > k, true
+	case JGE:
+		return a >= k, true
+	case JSET:
+		return a&k != 0, true
+	}
+	return false, false
 }
 
 // step runs one instruction that neither jumps nor returns, and reports
