@@ -71,6 +71,16 @@ pure: ## build the pure packages for other systems
 bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./...
 
+.PHONY: bench-seccomp
+bench-seccomp: ## compare filters with those of other makers (needs libseccomp-dev)
+	cd bench && CGO_ENABLED=0 $(GO) run ./seccomp
+
+.PHONY: fuzz
+fuzz: ## 10 million decisions of random filters, then each fuzz target of seccomp for a minute
+	$(GO) test ./seccomp -run 'TestFilterEqualsPolicy' -rounds 17000
+	@for pkg in ./seccomp ./seccomp/bpf; do for f in $$($(GO) test $$pkg -list '^Fuzz' | grep ^Fuzz); do \
+	  echo "$$pkg $$f"; $(GO) test $$pkg -run '^$$' -fuzz "^$$f\$$" -fuzztime 1m || exit 1; done; done
+
 .PHONY: clean
 clean: ## remove what build made
 	rm -rf bin

@@ -4,6 +4,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -155,6 +156,9 @@ func sourceImports(t *testing.T) map[string]map[string]string {
 		if d.IsDir() {
 			if base := d.Name(); name != "." && (base[0] == '.' || base == "testdata" || base == "bin") || name == "test/programs/go" {
 				return filepath.SkipDir
+			}
+			if _, err := os.Stat(filepath.Join(name, "go.mod")); err == nil && name != "." {
+				return filepath.SkipDir // a module of its own
 			}
 			return nil
 		}

@@ -140,7 +140,7 @@ func (c *compiler) section(tables []*syscalls.Table) bpf.Node {
 // filter for them, so what matters most are calls whose arguments are tested.
 func (c *compiler) weight(name string, n bpf.Node) int32 {
 	if _, constant := c.graph.Answer(n); !constant || frequent[name] {
-		return 4
+		return 8
 	}
 	return 1
 }
