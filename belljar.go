@@ -78,6 +78,9 @@ type Options struct {
 	Handler supervise.Handler
 	// Observe, if not nil, is told every decision, on the supervisor's thread.
 	Observe func(*supervise.Trap, supervise.Decision)
+	// Watch, if not nil, is told all that the processes do; it needs the ptrace
+	// supervisor, and each call that it watches costs two stops.
+	Watch supervise.Watcher
 	// Require names layers that must be on; if one is not, nothing runs.
 	Require []string
 	Umask   *int // nil is 022

@@ -262,6 +262,8 @@ func (p *plan) needsTraps() string {
 		return "there is a handler"
 	case p.opts.Observe != nil:
 		return "decisions are observed"
+	case p.opts.Watch != nil:
+		return "calls are watched"
 	case p.policy.Default.Kind == policy.Trap:
 		return "the policy traps calls"
 	}
@@ -313,6 +315,13 @@ func (p *plan) alwaysTrap() map[string]bool {
 	if p.opensFiles() {
 		for _, call := range ptrace.MadeCalls(p.policy, p.table) {
 			always[call] = true
+		}
+	}
+	if p.opts.Watch != nil {
+		for _, call := range p.table.Calls() {
+			if p.opts.Watch.Watches(call) {
+				always[call] = true
+			}
 		}
 	}
 	return always

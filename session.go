@@ -225,6 +225,9 @@ func (s *session) tracerConfig() ptrace.Config {
 	if s.engine != nil {
 		cfg.Handler, cfg.Verify = s.engine, s.engine.VerifyExec
 	}
+	if s.opts.Watch != nil {
+		cfg.Watcher, cfg.Handled = s.opts.Watch, s.engine.TrapCalls()
+	}
 	return cfg
 }
 

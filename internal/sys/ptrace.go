@@ -1,6 +1,7 @@
 package sys
 
 import (
+	"encoding/binary"
 	"structs"
 	"syscall"
 	"time"
@@ -83,6 +84,17 @@ type SignalInfo struct {
 	Signo, Errno, Code int32
 	rest               [116]byte
 }
+
+// Sender returns si_pid, si_uid and si_status, which signals from processes and
+// SIGCHLD have.
+func (s *SignalInfo) Sender() (pid, uid, status int32) {
+	// The union begins at an address that a pointer in it can have.
+	word := func(at int) int32 { return int32(binary.NativeEndian.Uint32(s.rest[at-12:])) }
+	return word(16), word(20), word(24)
+}
+
+// Addr returns si_addr, which signals of faults have.
+func (s *SignalInfo) Addr() uint64 { return binary.NativeEndian.Uint64(s.rest[4:]) }
 
 // ReadSignalInfo reads the signal at whose delivery pid is stopped.
 func ReadSignalInfo(pid int, info *SignalInfo) error {

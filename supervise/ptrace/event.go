@@ -36,11 +36,11 @@ func (t *Tracer) event(pid int, status syscall.WaitStatus, usage *syscall.Rusage
 		}
 	case sys.EventFork, sys.EventVfork, sys.EventClone:
 		t.forked(pid, k, uint32(status)>>16 == sys.EventVfork)
-		sys.Cont(pid, 0)
+		t.cont(pid, k)
 	case sys.EventExec:
 		t.execed(pid)
 		t.verify(pid)
-		sys.Cont(pid, 0)
+		t.cont(pid, t.tasks[pid])
 	case sys.EventExit:
 		t.exit(pid, k)
 		sys.Cont(pid, 0)
@@ -69,6 +69,7 @@ func (t *Tracer) stopped(pid int, sig syscall.Signal) {
 // signalled handles a signal that is about to be delivered, and delivers it.
 func (t *Tracer) signalled(pid int, k *task, sig syscall.Signal) {
 	k.forking.Store(false)
+	t.watchSignal(pid, k, sig)
 	switch sig {
 	case syscall.SIGSYS:
 		k.proc.sigsys = true
@@ -97,6 +98,9 @@ func (t *Tracer) forked(pid int, k *task, vfork bool) {
 		return
 	}
 	tid := int(msg)
+	if t.cfg.Watcher != nil {
+		defer func() { t.cfg.Watcher.Forked(k.proc.pid, pid, tid, t.tasks[tid] != nil && t.tasks[tid].proc == k.proc) }()
+	}
 	if t.early[tid] {
 		delete(t.early, tid) // it has lived and died before its creator reported
 		return
@@ -145,8 +149,15 @@ func (t *Tracer) execed(pid int) {
 	if err != nil {
 		return
 	}
+	if t.cfg.Watcher != nil {
+		defer t.cfg.Watcher.Executed(pid, int(former))
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	var call entering
+	if k := t.tasks[int(former)]; k != nil {
+		call = k.call
+	}
 	p := t.procs[pid]
 	for tid, k := range t.tasks {
 		if k.proc == p && tid != pid {
@@ -160,7 +171,7 @@ func (t *Tracer) execed(pid int) {
 	if int(former) != pid && t.tasks[pid].exiting {
 		t.usage.Tasks++
 	}
-	t.tasks[pid] = &task{proc: p}
+	t.tasks[pid] = &task{proc: p, call: call}
 	p.threads = 1
 	p.borrowed = false
 	p.page.close() // it was in the former memory
@@ -207,6 +218,13 @@ func (t *Tracer) filterKilled(pid int, k *task) {
 
 // ended handles the last report of a task.
 func (t *Tracer) ended(pid int, status syscall.WaitStatus, usage *syscall.Rusage) {
+	if t.cfg.Watcher != nil {
+		process := pid
+		if k := t.tasks[pid]; k != nil {
+			process = k.proc.pid
+		}
+		t.cfg.Watcher.Ended(process, pid, status)
+	}
 	t.remove(pid, usage)
 	if pid != t.root {
 		return

@@ -80,7 +80,7 @@ func (t *Tracer) make(tid int, k *task, nr int, args [6]uint64) {
 // refuse makes the task's own call fail and lets it go on.
 func (t *Tracer) refuse(tid int, k *task, errno syscall.Errno) {
 	t.forgetCall(k)
-	t.skip(tid, failure(errno))
+	t.answer(tid, k, failure(errno))
 	sys.Cont(tid, 0)
 }
 
@@ -96,7 +96,7 @@ func (t *Tracer) forgetCall(k *task) {
 func (t *Tracer) open(tid int, k *task, o *supervise.Opening, canonical string) {
 	defer o.Close()
 	if o.Stable() && t.alone() {
-		sys.Cont(tid, 0)
+		t.cont(tid, k)
 		return
 	}
 	k.made = made{slot: -1}
@@ -206,6 +206,7 @@ func (t *Tracer) returned(tid int, k *task) {
 	m := k.made
 	t.forgetCall(k)
 	if m.what == noCall {
+		t.leave(tid, k)
 		sys.Cont(tid, 0)
 		return
 	}
@@ -213,41 +214,44 @@ func (t *Tracer) returned(tid int, k *task) {
 	if err := sys.ReadRegs(tid, &now); err != nil {
 		return
 	}
-	next := t.after(tid, k, &m, now.Result())
+	next, again := t.after(tid, k, &m, now.Result())
 	if err := sys.WriteRegs(tid, &next); err != nil {
 		syscall.Kill(tid, syscall.SIGKILL) // it must not go on with the tracer's arguments
 		return
 	}
+	if k.call.repeats = again; !again {
+		t.left(tid, k, next.Result())
+	}
 	sys.Cont(tid, 0)
 }
 
-// after says how the task goes on.
-func (t *Tracer) after(tid int, k *task, m *made, result uint64) sys.Regs {
+// after says how the task goes on: its own call has returned, or is made again.
+func (t *Tracer) after(tid int, k *task, m *made, result uint64) (next sys.Regs, again bool) {
 	errno := errnoOf(result)
 	p := &k.proc.page
 	switch m.what {
 	case mapPage:
 		if errno != 0 {
-			return m.own.Done(failure(syscall.ENOMEM))
+			return m.own.Done(failure(syscall.ENOMEM)), false
 		}
 		if p.addr == 0 { // else another thread was quicker
 			p.addr = result
 			p.safe = t.cfg.Guard && t.isPage(tid, result)
 		}
-		return m.own.Again()
+		return m.own.Again(), true
 	case sealPage:
 		if p.safe = errno == 0 && t.isPage(tid, p.addr); !p.safe {
 			p.addr = 0
-			return m.own.Done(failure(syscall.ENOMEM))
+			return m.own.Done(failure(syscall.ENOMEM)), false
 		}
-		return m.own.Again()
+		return m.own.Again(), true
 	}
 	if k.again < maxAgain && (m.links && errno == syscall.ELOOP || m.leaves && errno == syscall.EXDEV) {
 		k.again++
-		return m.own.Again()
+		return m.own.Again(), true
 	}
 	k.again = 0
-	return m.own.Done(result)
+	return m.own.Done(result), false
 }
 
 // errnoOf is the error in what a call returned.

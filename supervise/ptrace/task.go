@@ -18,6 +18,7 @@ type task struct {
 	// set under the tracer's lock.
 	forking atomic.Bool
 
+	call  entering
 	made  made // the call that it is in for the tracer
 	again int  // how often its own call was decided anew
 }

@@ -36,6 +36,11 @@ type Config struct {
 	// anybody outside the run and none that the kernel fills behind its back,
 	// as it does for asynchronous input.
 	Quiet bool
+	// Watcher, if not nil, is told what the run does. The filter must trap the
+	// calls that it watches, whatever the policy says of them. Handled are then
+	// the calls that Handler has a say in; the policy's rules decide all others.
+	Watcher supervise.Watcher
+	Handled map[string]bool
 	// Guard says that the kernel cannot seal memory, and that GuardCalls trap.
 	Guard bool
 	// Started is called on the tracer's thread when the root process has
@@ -97,6 +102,7 @@ type Tracer struct {
 	outcome Outcome     // its Cause and Violation are guarded by mu
 	trap    supervise.Trap
 	memory  memory
+	watch   watch
 	slots   slots
 	early   map[int]bool // tasks that ended before their creator told of them
 
@@ -151,6 +157,7 @@ func Seize(root int, cfg Config) (*Tracer, error) {
 		tasks: make(map[int]*task),
 		procs: make(map[int]*process),
 	}
+	t.watch.prepare(&cfg)
 	t.number.openat2, _ = cfg.Table.Number("openat2")
 	t.number.mmap, _ = cfg.Table.Number("mmap")
 	t.number.mseal, _ = cfg.Table.Number("mseal")

@@ -40,24 +40,34 @@ func (t *Tracer) trapped(tid int, k *task) {
 	t.trap.Arch, t.trap.Nr, t.trap.Args = t.cfg.Table, int(info.Nr), info.Args
 	t.trap.PID, t.trap.TID, t.trap.Tracee = k.proc.pid, tid, &t.memory
 
+	t.entered(k)
 	d := t.decide(k)
+	t.decided(k, d)
 	switch d.Kind {
 	case supervise.Allow:
+		t.cont(tid, k)
+		return
 	case supervise.Deny:
 		t.outcome.Denied++
-		t.skip(tid, failure(d.Errno))
+		t.answer(tid, k, failure(d.Errno))
 	case supervise.Fail:
-		t.skip(tid, failure(d.Errno))
+		t.answer(tid, k, failure(d.Errno))
 	case supervise.Return:
-		t.skip(tid, d.Value)
+		t.answer(tid, k, d.Value)
 	case supervise.Open:
 		t.open(tid, k, d.Opening, d.Path)
 		return
 	default:
-		t.skip(tid, failure(syscall.EPERM))
+		t.answer(tid, k, failure(syscall.EPERM))
 		t.Violate(d, &t.trap)
 	}
 	sys.Cont(tid, 0)
+}
+
+// answer makes the call return value without being made.
+func (t *Tracer) answer(tid int, k *task, value uint64) {
+	t.skip(tid, value)
+	t.left(tid, k, value)
 }
 
 // skip makes the call return value. If that fails the tracee must not go on,
@@ -70,14 +80,14 @@ func (t *Tracer) skip(tid int, value uint64) {
 
 // decide asks the handler, and adds what the tracer itself has against a call.
 func (t *Tracer) decide(k *task) supervise.Decision {
-	if t.made[t.trap.Nr] {
+	if t.made[t.trap.Nr] || t.watch.calls[t.trap.Nr] {
 		// The filter may ask for these whatever the policy says.
 		if d, refused := t.refused(); refused {
 			return d
 		}
 	}
 	d := supervise.Decision{Kind: supervise.Allow}
-	if t.cfg.Handler != nil {
+	if t.cfg.Handler != nil && !t.watch.alone[t.trap.Nr] {
 		d = t.cfg.Handler.Handle(&t.trap)
 	}
 	if d.Kind == supervise.Allow && t.cfg.Guard && t.guard[t.trap.Nr] && t.touchesPage(&t.trap) {
@@ -92,7 +102,7 @@ func (t *Tracer) refused() (d supervise.Decision, refused bool) {
 	if t.cfg.Policy == nil {
 		return d, false
 	}
-	action, rule := t.cfg.Policy.Decide(t.cfg.Table, t.trap.Nr, t.trap.Args)
+	action, rule := t.watch.rules(t.cfg.Policy, t.trap.Name()).Decide(t.cfg.Table, t.trap.Nr, t.trap.Args)
 	if rule != nil {
 		d.Rule = rule.Pos.String()
 	}

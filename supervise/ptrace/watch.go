@@ -1,0 +1,119 @@
+package ptrace
+
+import (
+	"syscall"
+
+	"github.com/belljar/belljar/internal/sys"
+	"github.com/belljar/belljar/policy"
+	"github.com/belljar/belljar/supervise"
+)
+
+// watch is what the tracer knows of its watcher.
+type watch struct {
+	calls map[int]bool              // that are shown
+	alone map[int]bool              // of those: that the policy's rules on calls decide alone
+	named map[string]*policy.Policy // those rules, by call
+}
+
+// entering is the call of its own that a task is in, while somebody watches it.
+type entering struct {
+	active   bool
+	repeats  bool // the next call is the same one, made anew for the tracer's sake
+	nr       int
+	args     [6]uint64
+	decision supervise.Decision
+}
+
+func (w *watch) prepare(cfg *Config) {
+	w.named = make(map[string]*policy.Policy)
+	if cfg.Watcher == nil {
+		return
+	}
+	w.calls, w.alone = make(map[int]bool), make(map[int]bool)
+	for nr, name := range cfg.Table.Calls() {
+		if cfg.Watcher.Watches(name) {
+			w.calls[nr] = true
+			w.alone[nr] = !cfg.Handled[name]
+		}
+	}
+}
+
+// rules returns the policy without the rules on other calls than this one.
+func (w *watch) rules(p *policy.Policy, call string) *policy.Policy {
+	own := w.named[call]
+	if own == nil {
+		own = &policy.Policy{Default: p.Default}
+		for _, r := range p.Rules {
+			if r.Names(call) {
+				r.Call = call
+				own.Rules = append(own.Rules, r)
+			}
+		}
+		w.named[call] = own
+	}
+	return own
+}
+
+// cont lets a task run on from a stop before or within its call, and stops it
+// when a call that is watched returns.
+func (t *Tracer) cont(tid int, k *task) {
+	if k.call.active {
+		sys.ContToReturn(tid)
+		return
+	}
+	sys.Cont(tid, 0)
+}
+
+// entered tells the watcher of the call at which a task is stopped.
+func (t *Tracer) entered(k *task) {
+	repeats := k.call.repeats
+	k.call.repeats = false
+	if !t.watch.calls[t.trap.Nr] || repeats && k.call.active {
+		return
+	}
+	k.call = entering{active: true, nr: t.trap.Nr, args: t.trap.Args}
+	t.cfg.Watcher.Entered(&t.trap)
+}
+
+// decided takes note of what becomes of the call.
+func (t *Tracer) decided(k *task, d supervise.Decision) {
+	d.Opening = nil // it is closed before the call returns
+	k.call.decision = d
+}
+
+// leave handles the stop after a call that the task has made itself.
+func (t *Tracer) leave(tid int, k *task) {
+	if !k.call.active {
+		return
+	}
+	var regs sys.Regs
+	if sys.ReadRegs(tid, &regs) == nil {
+		t.left(tid, k, regs.Result())
+	}
+}
+
+// left tells the watcher what the task's call returned.
+func (t *Tracer) left(tid int, k *task, result uint64) {
+	if !k.call.active {
+		return
+	}
+	k.call.active = false
+	t.memory.tid = tid
+	t.trap.Arch, t.trap.Nr, t.trap.Args = t.cfg.Table, k.call.nr, k.call.args
+	t.trap.PID, t.trap.TID, t.trap.Tracee = k.proc.pid, tid, &t.memory
+	t.cfg.Watcher.Returned(&t.trap, k.call.decision, result)
+}
+
+// watchSignal tells the watcher of a signal that is about to be delivered.
+func (t *Tracer) watchSignal(tid int, k *task, sig syscall.Signal) {
+	if t.cfg.Watcher == nil {
+		return
+	}
+	s := supervise.SignalInfo{Signal: sig}
+	var info sys.SignalInfo
+	if sys.ReadSignalInfo(tid, &info) == nil {
+		s.Code, s.Addr = info.Code, info.Addr()
+		s.PID, s.UID, s.Status = info.Sender()
+	}
+	t.cfg.Watcher.Signalled(k.proc.pid, tid, s)
+}
