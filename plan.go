@@ -327,49 +327,6 @@ func (p *plan) alwaysTrap() map[string]bool {
 	return always
 }
 
-// quiet reports whether a program with one task has no memory that anybody
-// outside the run, or the kernel on its own, could write: it may not create
-// files or shared memory where others are, nor ask for asynchronous input.
-// Files that were handed over are the caller's: no other program that nobody
-// trusts may write them meanwhile.
-func (p *plan) quiet() bool {
-	for _, call := range []string{"io_setup", "io_uring_setup"} {
-		if p.mayCall(call) {
-			return false
-		}
-	}
-	if p.root != nil {
-		return !p.root.WritesHost()
-	}
-	if p.mayCall("shmat") || p.policy.Files.Default.Kind == policy.Allow {
-		return false
-	}
-	for _, r := range p.policy.Files.Rules {
-		// Devices below /dev are the host's own; none gives memory to share.
-		if r.Grant&policy.Write != 0 && !(strings.HasPrefix(r.Pattern, "/dev/") && !strings.HasPrefix(r.Pattern, "/dev/shm")) {
-			return false
-		}
-	}
-	return p.policy.Files.Decides()
-}
-
-// mayCall reports whether the policy lets some form of a call through.
-func (p *plan) mayCall(name string) bool {
-	for i := range p.policy.Rules {
-		r := &p.policy.Rules[i]
-		if !r.Names(name) {
-			continue
-		}
-		if r.Do.Kind == policy.Allow || r.Do.Kind == policy.Trap {
-			return true
-		}
-		if len(r.When) == 0 {
-			return false
-		}
-	}
-	return p.policy.Default.Kind == policy.Allow || p.policy.Default.Kind == policy.Trap
-}
-
 // rlimits are the limits that the kernel keeps per process.
 //
 // RLIMIT_FSIZE is about a file's size, not about what is written, so a file

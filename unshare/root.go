@@ -76,12 +76,6 @@ func (r Root) Without(targets ...string) Root {
 	return r
 }
 
-// WritesHost reports whether a program can change what is on the host through
-// the root.
-func (r Root) WritesHost() bool {
-	return r.Dir != "" && r.Writable || slices.ContainsFunc(r.Mounts, func(m Mount) bool { return m.Kind == Bind && m.Writable })
-}
-
 // covering returns the mount that shows name, which is where the kernel would
 // arrive inside the root, and the rest of name below it. ok is false where
 // only the root's own file system is.

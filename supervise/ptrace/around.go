@@ -20,7 +20,10 @@ const hostProc = proc.FS("")
 // working directory of the one task that is stopped: no other runs, and the
 // program has no memory in common with anybody and none that the kernel fills
 // behind its back.
-func (t *Tracer) alone() bool { return t.cfg.Quiet && t.usage.Tasks == 1 }
+func (t *Tracer) alone() bool { return !company || t.cfg.Quiet && t.usage.Tasks == 1 }
+
+// company is switched off by a test that shows what looking for it is good for.
+var company = true
 
 // shared reports whether another task has the same of a kind as tid. A task
 // that is stopped cannot begin to share. Where the kernel cannot tell, every

@@ -19,15 +19,16 @@ func TestMain(m *testing.M) {
 	testkit.Main(m)
 }
 
-// attackPage runs the program that attacks the argument page, which may open
-// one file but not another.
-func attackPage(t *testing.T, seconds string) string {
+// attackPage runs the program that attacks the argument page or its own buffer,
+// which may open one file but not another.
+func attackPage(t *testing.T, args ...string) string {
 	t.Helper()
 	opts := belljar.Options{Policy: policy.Observe(), Limits: belljar.Limits{Wall: time.Minute}}
 	opts.Policy.Files.Rules = append(opts.Policy.Files.Rules,
 		policy.FileRule{Pattern: "/etc/hostname", Do: policy.Action{Kind: policy.Deny, Errno: 13}})
 	var out bytes.Buffer
-	cmd := belljar.Command{Args: append(testkit.Program(t, "c/page", "static"), "/etc/passwd", "/etc/hostname", seconds), Stdout: &out, Stderr: &out}
+	args = append([]string{"/etc/passwd", "/etc/hostname"}, args...)
+	cmd := belljar.Command{Args: append(testkit.Program(t, "c/page", "static"), args...), Stdout: &out, Stderr: &out}
 	res, err := belljar.PtraceRunner(opts).Run(context.Background(), cmd)
 	if err != nil {
 		t.Fatal(err)
@@ -50,6 +51,22 @@ func TestPageHolds(t *testing.T) {
 func TestPageMutant(t *testing.T) {
 	ptrace.WithoutSeal(t)
 	if out := attackPage(t, "30"); !strings.Contains(out, "gave way 1, wins 1") {
+		t.Error(out)
+	}
+}
+
+// What a thread writes into the buffer after the decision is not opened.
+func TestBufferHolds(t *testing.T) {
+	if out := attackPage(t, "1", "buffer"); out != "gave way 0, wins 0\n" {
+		t.Error(out)
+	}
+}
+
+// If the tracer let calls of a task go on as they are although it has company,
+// the same attack would open the file that was refused.
+func TestBufferMutant(t *testing.T) {
+	ptrace.AlwaysAlone(t)
+	if out := attackPage(t, "30", "buffer"); out != "gave way 0, wins 1\n" {
 		t.Error(out)
 	}
 }

@@ -2,9 +2,11 @@
 // opens a file that is allowed, again and again, while another looks for the
 // page, tries to put memory of its own in its place, and writes the path of
 // another file there. Prints how often the page gave way, and how often the
-// wrong file was opened.
+// wrong file was opened. With a fourth argument the other thread writes the
+// program's own buffer instead, from which the path is read.
 //
 // run: policy=observe args="/etc/passwd /etc/hostname 0.2" verdict=ok stdout="gave way 0, wins 0\n"
+// run: policy=observe args="/etc/passwd /etc/passwd 0.2 buffer" verdict=ok stdout="gave way 0, wins 0\n"
 #include "victim.h"
 #include <fcntl.h>
 #include <pthread.h>
@@ -44,6 +46,16 @@ static int take(char *page) {
 	return mmap(page, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == page;
 }
 
+static char own[4096];
+
+static void *rewrite(void *unused) {
+	while (!stop) {
+		strcpy(own, other);
+		strcpy(own, allowed);
+	}
+	return unused;
+}
+
 static void *attack(void *unused) {
 	char *page = NULL;
 	while (!stop && !page)
@@ -67,9 +79,10 @@ int main(int argc, char **argv) {
 	if (stat(allowed, &b))
 		return 3;
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	pthread_create(&thread, NULL, attack, NULL);
+	strcpy(own, allowed);
+	pthread_create(&thread, NULL, argc > 4 ? rewrite : attack, NULL);
 	do {
-		int fd = open(allowed, O_RDONLY);
+		int fd = open(own, O_RDONLY);
 		if (fd >= 0 && fstat(fd, &a) == 0 && a.st_ino != b.st_ino)
 			wins++;
 		if (fd >= 0)
