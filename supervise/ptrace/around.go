@@ -81,6 +81,14 @@ func (t *Tracer) fromDirectory(tid int, path string) (dir int, rest string, ok b
 	return dir, rest, ok && rest != ""
 }
 
+// isExecutable reports whether a canonical path is that of the program which
+// the task runs. Only another exec changes what that is.
+func isExecutable(tid int, path string) bool {
+	root, err1 := hostProc.Link(tid, "root")
+	exe, err2 := hostProc.Link(tid, "exe")
+	return err1 == nil && err2 == nil && exe == strings.TrimSuffix(root, "/")+path
+}
+
 // hasDirectory reports whether a call that opens has a directory in its first
 // argument and the path in its second.
 func hasDirectory(table *syscalls.Table, nr int) bool {

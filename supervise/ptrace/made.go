@@ -110,6 +110,8 @@ func (t *Tracer) open(tid int, k *task, o *supervise.Opening, canonical string) 
 		dir, path, ok = t.fromDirectory(tid, canonical)
 	}
 	switch {
+	case !ok && o.Descriptor() < 0 && isExecutable(tid, canonical):
+		t.openMagic(tid, k, o, "exe")
 	case !ok:
 		t.openDescriptor(tid, k, o)
 	case t.pageReady(tid, k):
@@ -157,9 +159,7 @@ func (t *Tracer) openDescriptor(tid int, k *task, o *supervise.Opening) {
 		return
 	}
 	if !t.shared(tid, sys.ShareFiles) {
-		if t.pageReady(tid, k) {
-			t.openat2(tid, k, sys.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(fd), openHow{o.Flags() &^ syscall.O_NOFOLLOW, uint64(o.Mode()), 0})
-		}
+		t.openMagic(tid, k, o, "fd/"+strconv.Itoa(fd))
 		return
 	}
 	if errno := mayCopy(tid, fd, o.Flags()); errno != 0 {
@@ -176,6 +176,14 @@ func (t *Tracer) openDescriptor(tid int, k *task, o *supervise.Opening) {
 
 // seal is switched off by a test that shows what it is good for.
 var seal = true
+
+// openMagic opens what one of the program's own magic links refers to, where
+// nobody can change what that is.
+func (t *Tracer) openMagic(tid int, k *task, o *supervise.Opening, link string) {
+	if t.pageReady(tid, k) {
+		t.openat2(tid, k, sys.AT_FDCWD, "/proc/self/"+link, openHow{o.Flags() &^ syscall.O_NOFOLLOW, uint64(o.Mode()), 0})
+	}
+}
 
 // pageReady reports whether the task's process has an argument page. If not,
 // the task is made to map or to seal one, and to make its own call anew.
