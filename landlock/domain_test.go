@@ -189,7 +189,7 @@ func TestDescriptors(t *testing.T) {
 		}
 		defer input.Close()
 		held := Held([]int{int(input.Fd())})
-		r := For(p, MaxABI, Options{Dir: dir, List: Names})
+		r := For(p, min(MaxABI, kernelABI()), Options{Dir: dir, List: Names})
 		for _, tt := range []struct {
 			rules Ruleset
 			want  string
@@ -228,7 +228,7 @@ func TestTCP(t *testing.T) {
 		{"no connect", "syscalls:\n  kill: [connect, io_uring_enter]", "EACCES EACCES ok ok"},
 	} {
 		for _, uid := range users() {
-			r := For(parse(t, tt.policy), MaxABI, Options{Dir: "/"})
+			r := For(parse(t, tt.policy), min(MaxABI, kernelABI()), Options{Dir: "/"})
 			if got := strings.Join(inDomain(t, r, uid, "/", program, ops...), " "); got != tt.want {
 				t.Errorf("%s, uid %d: %s, want %s", tt.name, uid, got, tt.want)
 			}
