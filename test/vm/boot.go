@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -19,15 +20,24 @@ type machine struct {
 	accel      string
 	memory     int // MiB
 	processors int
-	console    string // a file for what the kernel says
-	timeout    time.Duration
+	// steady makes time in the guest the number of instructions that it
+	// executed, one in a nanosecond; what it sleeps takes no time at all. So a
+	// limit of a second means the same however busy this machine is. Emulation
+	// takes twice as long.
+	steady  bool
+	console string // a file for what the kernel says
+	timeout time.Duration
 }
 
 // args are QEMU's. The guest has two serial ports and nothing else: one for
 // the kernel, whose messages would otherwise fall into the middle of lines, and
 // one for the output of tests.
 func (m *machine) args() []string {
-	return append([]string{
+	clock := []string{}
+	if m.steady {
+		clock = []string{"-icount", "shift=0,sleep=off"}
+	}
+	return slices.Concat([]string{
 		"-accel", m.accel, "-m", strconv.Itoa(m.memory), "-smp", strconv.Itoa(m.processors),
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-kernel", m.kernel, "-initrd", m.image,
@@ -35,7 +45,7 @@ func (m *machine) args() []string {
 		"-append", "console=" + m.arch.console + " panic=-1 quiet",
 		"-serial", "file:" + m.console,
 		"-chardev", "stdio,id=data,signal=off", "-device", "pci-serial,chardev=data",
-	}, m.arch.machine...)
+	}, m.arch.machine, clock)
 }
 
 // run starts the guest and gives each line that it writes to a reader, until

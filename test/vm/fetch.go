@@ -142,12 +142,12 @@ func writeFile(name string, write func(w io.Writer) error) (err error) {
 
 // userland are the guest's programs: what the tests start, and the libraries
 // of dynamic programs. A guest has no compilers, no Java and no Node.
-var userland = []string{"bash", "busybox-static", "coreutils", "dash", "findutils", "grep", "libc6", "libgcc-s1", "libstdc++6",
-	"mawk", "procps", "python3", "sed", "util-linux"}
+var userland = []string{"bash", "busybox-static", "coreutils", "dash", "findutils", "grep", "hostname", "libc-bin", "libc6", "libgcc-s1", "libstdc++6",
+	"mawk", "procps", "python3", "sed", "tzdata", "util-linux"}
 
 // needless are directories of packages that no test looks into.
 var needless = []string{"/share/doc/", "/share/man/", "/share/locale/", "/share/info/", "/share/lintian/", "/share/bug/", "/share/perl/",
-	"/share/perl5/", "/share/zoneinfo/", "/share/bash-completion/", "/share/common-licenses/", "/gconv/", "/perl/", "/perl-base/", "/lib/dpkg/"}
+	"/share/perl5/", "/share/bash-completion/", "/share/common-licenses/", "/gconv/", "/perl/", "/perl-base/", "/lib/dpkg/"}
 
 // fetchUserland returns the guest's root without Belljar, as an initramfs. It
 // is of the suite that runs here, since programs for it are compiled here.

@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -98,8 +99,12 @@ func guestPath(name string) string {
 
 // makeImage compiles what the guest runs and puts it behind the userland: the
 // kernel unpacks archives in a row.
-func makeImage(ctx context.Context, o *options, a arch, base, dir string) (*plan, string, error) {
+func makeImage(ctx context.Context, o *options, a arch, cache, base, dir string) (*plan, string, error) {
 	p, err := makePlan(ctx, o, a, dir)
+	if err != nil {
+		return nil, "", err
+	}
+	programs, err := victims(ctx, cache, a)
 	if err != nil {
 		return nil, "", err
 	}
@@ -114,24 +119,24 @@ func makeImage(ctx context.Context, o *options, a arch, base, dir string) (*plan
 			return err
 		}
 		c := newCPIO(w)
-		if err := c.tree(filepath.Join(dir, "guest")); err != nil {
-			return err
-		}
+		c.tree(filepath.Join(dir, "guest"), "")
+		c.tree(programs, "programs")
 		return c.close()
 	})
 }
 
-// tree adds all files below a directory, as root's.
-func (c *cpio) tree(dir string) error {
-	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+// tree adds all files below a directory at a place in the guest, as root's.
+func (c *cpio) tree(dir, at string) {
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		rel, rerr := filepath.Rel(dir, name)
 		if err != nil || rerr != nil || rel == "." {
-			return err
+			return errors.Join(err, rerr)
 		}
 		info, err := d.Info()
 		if err != nil {
 			return err
 		}
+		rel = filepath.Join(at, rel)
 		mode := uint32(info.Mode().Perm())
 		switch {
 		case d.IsDir():
@@ -147,4 +152,7 @@ func (c *cpio) tree(dir string) error {
 		}
 		return c.err
 	})
+	if c.err == nil {
+		c.err = err
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -26,7 +27,7 @@ type options struct {
 	kernel, arch, accel  string
 	packages, run, users string
 	short, all, refresh  bool
-	verbose              bool
+	verbose, steady      bool
 	table                string
 	timeout              time.Duration
 	memory, processors   int
@@ -46,7 +47,8 @@ func main() {
 	flag.StringVar(&o.packages, "packages", "", "run the tests of these packages only: directories, with commas between")
 	flag.StringVar(&o.run, "run", "", "run tests whose names match this expression only")
 	flag.StringVar(&o.users, "users", "root,nobody", "run the tests as these users")
-	flag.BoolVar(&o.short, "short", false, "pass -test.short")
+	flag.BoolVar(&o.short, "short", true, "pass -test.short: fewer repetitions")
+	flag.BoolVar(&o.steady, "steady", false, "let time in the guest pass with its instructions, for a busy machine; slower")
 	flag.BoolVar(&o.verbose, "v", false, "print what the guest prints")
 	flag.BoolVar(&o.all, "all", false, "run every kernel, and write the table")
 	flag.BoolVar(&o.refresh, "refresh", false, "ask Debian for newer packages than those in the cache")
@@ -113,18 +115,27 @@ func (o *options) one(ctx context.Context, cache, kernelName, archName string) (
 		return 2, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	p, image, err := makeImage(ctx, o, a, base, dir)
+	p, image, err := makeImage(ctx, o, a, cache, base, dir)
 	if err != nil {
 		return 2, err
 	}
 	fmt.Printf("Linux %s (Debian %s) on %s by %s: %d packages' tests; made ready in %.0f s\n",
 		k.version, release.suite, a.name, o.accel, len(p.Jobs), time.Since(begin).Seconds())
 
-	m := machine{arch: a, kernel: k.file, image: image, accel: o.accel, memory: o.memory, processors: o.processors,
+	m := machine{arch: a, kernel: k.file, image: image, accel: o.accel, memory: o.memory, processors: o.processors, steady: o.steady,
 		console: filepath.Join(dir, "console"), timeout: o.timeout}
 	r := newReport(kernelName, release.suite, k.version, a.name, p)
-	r.verbose = o.verbose
-	r.stopped = m.run(ctx, r)
+	log, err := os.Create(filepath.Join(cache, "output-"+kernelName+"-"+a.name+".log"))
+	if err != nil {
+		return 2, err
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+	r.log = log
+	if o.verbose {
+		r.log = io.MultiWriter(log, os.Stdout)
+	}
+	fmt.Printf("the whole output: %s\n", log.Name())
+	r.stopped = errors.Join(m.run(ctx, r), r.stopped)
 	r.finish(m.console)
 	r.print(os.Stdout)
 	if o.whole() {
@@ -141,7 +152,7 @@ func (o *options) one(ctx context.Context, cache, kernelName, archName string) (
 // whole reports whether everything is run, so that the results belong in the
 // table.
 func (o *options) whole() bool {
-	return o.packages == "" && o.run == "" && !o.short && o.users == "root,nobody"
+	return o.packages == "" && o.run == "" && o.users == "root,nobody"
 }
 
 // cacheDir is where packages and results are kept from run to run.

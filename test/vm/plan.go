@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,8 +53,8 @@ var leftOut = map[string]string{
 // times slower than the one that emulates it.
 const jobTimeout = 25 * time.Minute
 
-// makePlan compiles the tests, their programs and the guest's init for the
-// guest, below dir/guest.
+// makePlan compiles the tests and the guest's init for the guest, below
+// dir/guest.
 func makePlan(ctx context.Context, o *options, a arch, dir string) (*plan, error) {
 	root := filepath.Join(dir, "guest")
 	packages, err := testedPackages(ctx, o.packages)
@@ -81,14 +82,47 @@ func makePlan(ctx context.Context, o *options, a arch, dir string) (*plan, error
 			return nil, err
 		}
 	}
-	if err := testkit.CompileAll(filepath.Join(root, "programs"), a.name); err != nil {
-		return nil, err
-	}
 	text, err := json.Marshal(p)
 	if err != nil {
 		return nil, err
 	}
 	return p, os.WriteFile(filepath.Join(root, "plan.json"), text, 0o644)
+}
+
+// victims returns the programs that the tests start, compiled for the guest.
+// They are kept until their sources or the flags of their compilers change.
+func victims(ctx context.Context, cache string, a arch) (string, error) {
+	list, err := output(ctx, "git", "ls-files", "--cached", "--others", "--exclude-standard", "test", "internal/testkit/programs.go")
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	for name := range strings.Lines(list) {
+		text, err := os.ReadFile(strings.TrimSpace(name))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return "", err
+		}
+		fmt.Fprintf(sum, "%s%d\n%s", name, len(text), text)
+	}
+	prefix := filepath.Join(cache, "programs-"+a.name+"-")
+	dir := fmt.Sprintf("%s%x", prefix, sum.Sum(nil)[:8])
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	old, err := filepath.Glob(prefix + "*")
+	if err != nil {
+		return "", err
+	}
+	for _, name := range old {
+		if err := os.RemoveAll(name); err != nil {
+			return "", err
+		}
+	}
+	part := prefix + "part"
+	if err := errors.Join(os.Mkdir(part, 0o755), testkit.CompileAll(part, a.name)); err != nil {
+		return "", errors.Join(err, os.RemoveAll(part))
+	}
+	return dir, os.Rename(part, dir)
 }
 
 func (o *options) job(pkg, user string) job {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,8 +26,8 @@ type report struct {
 	Jobs    []jobResult
 
 	plan    *plan
-	verbose bool
-	current int // the job whose output comes now, -1 between jobs
+	log     io.Writer // everything, as it comes
+	current int       // the job whose output comes now, -1 between jobs
 	raw     []bytes.Buffer
 	running string // the test that began last
 	done    bool
@@ -49,7 +50,7 @@ type failure struct{ Test, Output string }
 
 func newReport(kernel, suite, version, arch string, p *plan) *report {
 	r := &report{Kernel: kernel, Suite: suite, Version: version, Arch: arch, Commit: commit(), Date: time.Now().UTC().Format("2006-01-02"),
-		plan: p, current: -1, raw: make([]bytes.Buffer, len(p.Jobs))}
+		plan: p, log: io.Discard, current: -1, raw: make([]bytes.Buffer, len(p.Jobs))}
 	for _, j := range p.Jobs {
 		r.Jobs = append(r.Jobs, jobResult{Package: j.Package, User: j.User})
 	}
@@ -67,8 +68,8 @@ func commit() string {
 
 // line takes one line of the guest's output.
 func (r *report) line(line string) {
-	if r.verbose {
-		fmt.Print(line)
+	if _, err := io.WriteString(r.log, line); err != nil {
+		r.stopped = errors.Join(r.stopped, err)
 	}
 	words, ours := strings.CutPrefix(line, r.plan.Token+" ")
 	f := strings.Fields(words)
