@@ -223,11 +223,12 @@ func (n *Network) validate() *Error {
 	if err := n.Default.validate(n.Pos); err != nil {
 		return err
 	}
-	for _, r := range n.Rules {
+	for i := range n.Rules {
+		r := &n.Rules[i]
 		if r.Verb != "connect" && r.Verb != "bind" {
 			return unknown(r.Pos, "network rule", r.Verb, []string{"connect", "bind"})
 		}
-		if msg := badEndpoint(r.Endpoint); msg != "" {
+		if msg := r.badEndpoint(); msg != "" {
 			e := errorAt(r.Pos, "%s %q: %s", r.Verb, r.Endpoint, msg)
 			e.Hint = `write "tcp:127.0.0.1:5432", "udp:[::1]:53", "tcp:*:80" or "unix:/run/db.sock"`
 			return e
