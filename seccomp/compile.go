@@ -21,6 +21,8 @@ type Options struct {
 	// Trap holds the calls that a supervisor decides: where the policy would
 	// allow one, the filter answers TrapAction.
 	Trap map[string]bool
+	// Pass lets a call of Trap through to the kernel where a condition holds.
+	Pass map[string]policy.Cond
 	// Always holds the calls that the supervisor decides whatever the policy
 	// says of them, because it makes the program make them.
 	Always map[string]bool
@@ -202,6 +204,9 @@ func (c *compiler) call(t *syscalls.Table, name string) bpf.Node {
 func (c *compiler) add(d *decision, t *syscalls.Table, name string, when []policy.Cond, answer uint32) {
 	if c.Trap[name] && answer == bpf.Allow {
 		answer = c.TrapAction
+		if pass, ok := c.Pass[name]; ok {
+			d.steps = append(d.steps, newStep(t, name, append(slices.Clone(when), pass), bpf.Allow))
+		}
 	}
 	if more, ok := c.Trace[name]; ok && answer == c.TrapAction {
 		if len(more) == 0 {

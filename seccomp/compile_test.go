@@ -199,3 +199,23 @@ func TestCompileFails(t *testing.T) {
 		t.Errorf("a filter that is too long gives %v", err)
 	}
 }
+
+// A call that a supervisor decides passes where its condition holds, whatever
+// half of the register says so.
+func TestPass(t *testing.T) {
+	p := &policy.Policy{Rules: []policy.Rule{
+		{Call: "sendto", When: []policy.Cond{{Arg: 3, Op: policy.Mask, Mask: 0x20000000, Values: []uint64{0x20000000}}}, Do: policy.Action{Kind: policy.Deny, Errno: 95}},
+		{Call: "sendto", Do: policy.Action{Kind: policy.Allow}},
+	}}
+	o := seccomp.Options{Table: syscalls.AMD64, Trap: map[string]bool{"sendto": true},
+		Pass: map[string]policy.Cond{"sendto": {Arg: 4, Op: policy.Eq, Values: []uint64{0}}}}
+	nr, _ := syscalls.AMD64.Number("sendto")
+	for _, c := range []struct {
+		flags, addr uint64
+		want        string
+	}{{0, 0, "allow"}, {0, 1, "trace"}, {0, 1 << 32, "trace"}, {0x20000000, 0, "errno 95"}, {0x20000000, 1, "errno 95"}} {
+		if got := run(t, p, o, bpf.Data{Nr: int32(nr), Arch: syscalls.AMD64.Audit, Args: [6]uint64{3: c.flags, 4: c.addr}}); got != c.want {
+			t.Errorf("sendto with flags %#x to %#x: %s, want %s", c.flags, c.addr, got, c.want)
+		}
+	}
+}
