@@ -65,6 +65,7 @@ type Engine struct {
 	onBehalf bool
 	identity identity
 	rules    rules
+	net      *policy.NetPlan // nil: no call reaches a peer that is decided
 	resolver resolver
 	steady   steady
 	calls    []callPlan // by number
@@ -73,6 +74,7 @@ type Engine struct {
 // callPlan is what the engine does with one system call.
 type callPlan struct {
 	path   *pathCall  // nil: the call has no path
+	net    netCall    // nil: it reaches no peer
 	counts []*counter // limits on how often
 	asks   bool       // a rule may send it to the user's handler
 }
@@ -131,6 +133,7 @@ func (e *Engine) prepareRules(c *EngineConfig) error {
 	}
 	defer sys.CloseFile(root)
 	canon := func(path string) string { return e.resolver.canonicalRule(root, path) }
+	e.planNetwork(canon)
 	set, err := c.Policy.Files.Compile(c.Dir, canon)
 	if err != nil {
 		return err
@@ -159,7 +162,7 @@ func (e *Engine) ForRun(program string) (*Engine, error) {
 		return nil, fmt.Errorf("policy engine: open root %s: %w", e.root, errno)
 	}
 	defer sys.CloseFile(root)
-	run := &Engine{policy: e.policy, table: e.table, user: e.user, observe: e.observe, root: e.root, judges: e.judges, onBehalf: e.onBehalf, identity: e.identity, rules: e.rules}
+	run := &Engine{policy: e.policy, table: e.table, user: e.user, observe: e.observe, root: e.root, judges: e.judges, onBehalf: e.onBehalf, identity: e.identity, rules: e.rules, net: e.net}
 	run.rules.program = run.canonicalProgram(root, program)
 	if len(e.policy.Counts) == 0 {
 		run.calls = e.calls // nothing in it changes
@@ -198,7 +201,7 @@ func (e *Engine) plan() {
 			e.calls = append(e.calls, callPlan{})
 		}
 		p := &e.calls[nr]
-		p.path = pathCallOf[name]
+		p.path, p.net = pathCallOf[name], e.netCall(name)
 		p.asks = asks && e.mayAsk(name)
 		for _, c := range counters {
 			if c.rule.Call == name || policy.IsGroup(c.rule.Call) && syscalls.InGroup(c.rule.Call, name) {
@@ -252,7 +255,7 @@ func (e *Engine) TrapCalls() map[string]bool {
 	traps := make(map[string]bool)
 	for nr, name := range e.table.Calls() {
 		p := &e.calls[nr]
-		if p.asks || len(p.counts) > 0 || p.path != nil && e.judges {
+		if p.asks || len(p.counts) > 0 || p.net != nil || p.path != nil && e.judges {
 			traps[name] = true
 		}
 	}

@@ -9,7 +9,12 @@ import (
 // Handle decides a trap: first by the counts, then by the user's handler where
 // the policy asks for that, then by the paths.
 func (e *Engine) Handle(t *Trap) Decision {
-	return e.handle(t, e.onBehalf)
+	return e.handle(t, e.onBehalf || e.reaches(t))
+}
+
+// reaches reports whether the call reaches a peer.
+func (e *Engine) reaches(t *Trap) bool {
+	return t.Nr >= 0 && t.Nr < len(e.calls) && e.calls[t.Nr].net != nil
 }
 
 func (e *Engine) handle(t *Trap, onBehalf bool) Decision {
@@ -25,6 +30,9 @@ func (e *Engine) handle(t *Trap, onBehalf bool) Decision {
 	if who != nil && who.err != nil {
 		if d.Opening != nil {
 			d.Opening.Close()
+		}
+		if d.Waiting != nil {
+			d.Waiting.Cancel()
 		}
 		return Decision{Kind: Kill, Path: d.Path, Err: who.err}
 	}
@@ -61,6 +69,9 @@ func (e *Engine) decide(t *Trap, who *actor, onBehalf bool) Decision {
 		if action.Kind != policy.Allow {
 			return decisionOf(action, pos)
 		}
+	}
+	if plan.net != nil {
+		return plan.net(e, t, who)
 	}
 	if plan.path != nil && e.judges {
 		return e.decidePaths(t, plan.path, who, onBehalf)

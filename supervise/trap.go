@@ -45,6 +45,8 @@ type Decision struct {
 
 	// Opening is the file to open, for Open alone. Whoever gets it closes it.
 	Opening *Opening
+	// Waiting is the call under way, for Wait alone.
+	Waiting *Waiting
 	// Err is why Belljar itself had to end the run, for Kill alone.
 	Err error
 }
@@ -59,6 +61,7 @@ const (
 	Return             // the call is not made and returns Value
 	Fail               // the call fails with Errno, as it would without Belljar
 	Open               // the supervisor opens a file for the tracee: Opening
+	Wait               // the call is being made and takes its time: Waiting has the answer
 )
 
 // Handler decides traps. Handle is called on the supervisor's thread, one trap

@@ -23,6 +23,10 @@ type Status struct {
 	Seccomp   int
 	Umask     uint32
 	UID, GID  [4]int // real, effective, saved, file system
+
+	// Sets of signals, bit 0 for signal 1: pending for the thread and for its
+	// process, blocked, ignored, caught.
+	SigPnd, ShdPnd, SigBlk, SigIgn, SigCgt uint64
 }
 
 // ParseStatus parses /proc/PID/status.
@@ -76,12 +80,30 @@ func (s *Status) set(key string, value []byte) (err error) {
 		err = four(value, &s.UID)
 	case "Gid":
 		err = four(value, &s.GID)
+	case "SigPnd":
+		s.SigPnd, err = signals(value)
+	case "ShdPnd":
+		s.ShdPnd, err = signals(value)
+	case "SigBlk":
+		s.SigBlk, err = signals(value)
+	case "SigIgn":
+		s.SigIgn, err = signals(value)
+	case "SigCgt":
+		s.SigCgt, err = signals(value)
 	case "Umask":
 		var m uint64
 		m, err = strconv.ParseUint(string(value), 8, 32)
 		s.Umask = uint32(m)
 	}
 	return err
+}
+
+func signals(b []byte) (uint64, error) {
+	set, err := strconv.ParseUint(string(b), 16, 64)
+	if err != nil {
+		return 0, ErrFormat
+	}
+	return set, nil
 }
 
 func number(b []byte) (int, error) {

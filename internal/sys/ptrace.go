@@ -116,6 +116,12 @@ func WaitTracee(status *syscall.WaitStatus, usage *syscall.Rusage) (int, error) 
 	}
 }
 
+// PollTracee is WaitTracee that does not wait: 0 says that there is nothing to
+// report.
+func PollTracee(status *syscall.WaitStatus, usage *syscall.Rusage) (int, error) {
+	return syscall.Wait4(-1, status, unix.WCLONE|unix.WNOTHREAD|unix.WNOHANG, usage)
+}
+
 // WaitPID waits for the end of a child, whatever its exit signal.
 func WaitPID(pid int, usage *syscall.Rusage) (syscall.WaitStatus, error) {
 	var status syscall.WaitStatus

@@ -104,6 +104,7 @@ type Tracer struct {
 	memory  memory
 	watch   watch
 	slots   slots
+	waiting map[int]*waiting
 	early   map[int]bool // tasks that ended before their creator told of them
 
 	mu    sync.Mutex // guards what follows
@@ -191,10 +192,11 @@ func (t *Tracer) close() {
 // Run handles events until no tracee is left.
 func (t *Tracer) Run() (*Outcome, error) {
 	defer t.close()
+	defer t.abandon()
 	for {
 		var status syscall.WaitStatus
 		var usage syscall.Rusage
-		pid, err := sys.WaitTracee(&status, &usage)
+		pid, err := t.next(&status, &usage)
 		if errors.Is(err, syscall.ECHILD) {
 			t.mu.Lock()
 			t.outcome.Usage = t.usage

@@ -57,6 +57,9 @@ func (t *Tracer) trapped(tid int, k *task) {
 	case supervise.Open:
 		t.open(tid, k, d.Opening, d.Path)
 		return
+	case supervise.Wait:
+		t.await(tid, k, d.Waiting)
+		return
 	default:
 		t.answer(tid, k, failure(syscall.EPERM))
 		t.Violate(d, &t.trap)
