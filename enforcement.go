@@ -23,6 +23,7 @@ func (p *plan) enforcement() []Layer {
 		{Name: "rlimits", State: LayerOn},
 		p.ptraceLayer(),
 		p.fileLayer(),
+		p.networkLayer(),
 	}
 	layers = append(layers, p.namespaceLayers()...)
 	return append(layers,

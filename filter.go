@@ -3,6 +3,7 @@ package belljar
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -44,12 +45,13 @@ var blank = [3]uint64{0xb3111a20_b3111a21, 0xb3111a22_b3111a23, 0xb3111a24_b3111
 // sock_filter.
 func (p *plan) filter(token *launch.Token) ([]byte, error) {
 	trap, always := p.trapCalls(), p.alwaysTrap()
-	key := filterKey(p.policy, trap, always)
+	pass := p.passCalls()
+	key := filterKey(p.policy, trap, always, spelled(pass))
 	filters.Lock()
 	t := filters.byKey[key]
 	filters.Unlock()
 	if t == nil {
-		prog, err := seccomp.Compile(p.policy, seccomp.Options{Table: p.table, Trap: trap, Always: always, Exec: &blank})
+		prog, err := seccomp.Compile(p.policy, seccomp.Options{Table: p.table, Trap: trap, Always: always, Pass: pass, Exec: &blank})
 		if err != nil {
 			return nil, err
 		}
@@ -96,6 +98,15 @@ func (t *template) encode(pointers [3]uint64) []byte {
 		b = binary.NativeEndian.AppendUint32(b, in.K)
 	}
 	return b
+}
+
+// spelled is a set of conditions, for a key.
+func spelled(conds map[string]policy.Cond) map[string]bool {
+	set := make(map[string]bool, len(conds))
+	for call, c := range conds {
+		set[fmt.Sprintf("%s %+v", call, c)] = true
+	}
+	return set
 }
 
 // filterKey digests all that a filter depends on.

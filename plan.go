@@ -51,7 +51,7 @@ func (r *Runner) plan(cmd Command) (*plan, error) {
 	if len(cmd.Args) == 0 {
 		return nil, errors.New("no program to run")
 	}
-	p := &plan{runner: r, cmd: cmd, opts: &r.opts, policy: r.opts.Policy, table: r.table}
+	p := &plan{runner: r, cmd: cmd, opts: &r.opts, policy: r.policy, table: r.table}
 	for _, step := range []func() error{p.findDir, p.findProgram, p.chooseIDs, p.chooseNamespaces, p.chooseSupervisor, p.buildRuleset} {
 		if err := step(); err != nil {
 			return nil, err
@@ -272,7 +272,7 @@ func (p *plan) needsTraps() string {
 			return "the policy traps calls"
 		}
 	}
-	return ""
+	return p.networkTraps()
 }
 
 // trapCalls are the calls that the filter hands to the tracer.

@@ -23,8 +23,9 @@ type Runner struct {
 	opts  Options
 	table *syscalls.Table
 
-	once sync.Once
-	err  error // of the options
+	once   sync.Once
+	err    error          // of the options
+	policy *policy.Policy // with its network section as rules on calls
 
 	mu     sync.Mutex
 	base   *unshare.Root                // for commands without a directory
@@ -69,13 +70,12 @@ func (r *Runner) check() error {
 		switch {
 		case r.table == nil:
 			r.err = &FeatureError{Feature: "the architecture " + runtime.GOARCH}
-		case len(r.opts.Policy.Network.Rules) > 0:
-			r.err = &FeatureError{Feature: "network rules", Why: "not in this version; decide socket and connect under syscalls"}
 		case r.opts.Unshare == Off && r.opts.Root != nil:
 			r.err = errors.New("a private root needs namespaces, which are switched off")
 		default:
 			r.err = r.opts.Policy.Validate()
 		}
+		r.policy = r.opts.Policy.Effective()
 	})
 	return r.err
 }
@@ -111,7 +111,7 @@ func (r *Runner) ruleset(dir string, names func(string) ([]string, bool), keep b
 	if r.opts.Root == nil || r.opts.Root.Dir == "" {
 		o.Canon = landlock.Canonical
 	}
-	rules := landlock.For(r.opts.Policy, kernel.LandlockABI(), o)
+	rules := landlock.For(r.policy, kernel.LandlockABI(), o)
 	if keep {
 		r.unions[dir] = rules
 	}
@@ -127,7 +127,7 @@ func (r *Runner) engine(p *plan) (*supervise.Engine, error) {
 	if e == nil || !keep {
 		var err error
 		e, err = supervise.NewEngine(supervise.EngineConfig{
-			Policy: r.opts.Policy, Table: r.table, Dir: p.dir, Root: "/",
+			Policy: r.policy, Table: r.table, Dir: p.dir, Root: "/",
 			UID: p.uid, GID: p.gid, UserNS: p.root != nil && p.userNS,
 			OnBehalf: p.supervisor == Ptrace,
 			User:     r.opts.Handler, Observe: r.opts.Observe,

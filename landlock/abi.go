@@ -9,6 +9,9 @@ import (
 // with a newer one understands it.
 const MaxABI = 7
 
+// PortABI is the version that brought rights to TCP ports.
+const PortABI = 4
+
 // Kind is what a feature of Landlock is about. Each kind of right has a field
 // of struct landlock_ruleset_attr.
 type Kind uint8
@@ -93,8 +96,8 @@ var Features = []Feature{
 	{FS, Refer, "REFER", 2, true},
 	// Before ABI 3 every domain may truncate what it may reach otherwise.
 	{FS, Truncate, "TRUNCATE", 3, false},
-	{Net, BindTCP, "BIND_TCP", 4, false},
-	{Net, ConnectTCP, "CONNECT_TCP", 4, false},
+	{Net, BindTCP, "BIND_TCP", PortABI, false},
+	{Net, ConnectTCP, "CONNECT_TCP", PortABI, false},
 	{FS, IoctlDev, "IOCTL_DEV", 5, false},
 	{Scope, AbstractUnixSocket, "ABSTRACT_UNIX_SOCKET", 6, false},
 	{Scope, Signal, "SIGNAL", 6, false},

@@ -89,6 +89,7 @@ func (b *builder) scopes() {
 func (b *builder) namesAbstract() bool {
 	n := &b.policy.Network
 	return b.allows(n.Default) || slices.ContainsFunc(n.Rules, func(r policy.NetRule) bool {
-		return strings.HasPrefix(r.Endpoint, "unix:@")
+		e, _ := policy.ParseEndpoint(r.Endpoint)
+		return strings.HasPrefix(e.Name, "@")
 	})
 }

@@ -51,6 +51,7 @@ func errnoName(e syscall.Errno) string { return syscalls.ErrnoName(uint16(e)) }
 
 // decisionNames spells supervise.Kind as policies do.
 var decisionNames = map[supervise.Kind]string{
-	supervise.Kill: "kill", supervise.Allow: "allow", supervise.Deny: "deny", supervise.Return: "return", supervise.Fail: "fail"}
+	supervise.Kill: "kill", supervise.Allow: "allow", supervise.Deny: "deny", supervise.Return: "return", supervise.Fail: "fail",
+	supervise.Open: "allow", supervise.Wait: "allow"}
 
 func decisionName(k supervise.Kind) string { return decisionNames[k] }

@@ -14,12 +14,13 @@ import (
 // runFlags is what the flags of "belljar run" say, before any of it is judged
 // against the host.
 type runFlags struct {
-	policy     string
-	overlay    overlay
-	supervisor belljar.Supervisor
-	unshare    belljar.Switch
-	root       string
-	mounts     []mountFlag
+	policy      string
+	overlay     overlay
+	supervisor  belljar.Supervisor
+	unshare     belljar.Switch
+	hostNetwork bool
+	root        string
+	mounts      []mountFlag
 
 	limits   belljar.Limits
 	uid, gid *int
@@ -66,6 +67,7 @@ var runFlagTable = []flagGroup{
 		{"supervisor", "KIND", "who decides calls that the kernel cannot: auto, ptrace or none (default auto)", setSupervisor, func() []string { return supervisorNames }},
 		{"unshare", "", "demand namespaces and a private root (default: where the host allows them)", func(f *runFlags, _ string) error { f.unshare = belljar.On; return nil }, nil},
 		{"no-unshare", "", "run on the host's own root", func(f *runFlags, _ string) error { f.unshare = belljar.Off; return nil }, nil},
+		{"host-network", "", "keep the host's network, as far as the policy allows sockets", func(f *runFlags, _ string) error { f.hostNetwork = true; return nil }, nil},
 		{"root", "DIR", "make DIR the private root, read-only, instead of the host's programs", into(func(f *runFlags) *string { return &f.root }), nil},
 		{"bind", "SRC[:DST][:ro|rw]", "show a file or directory in the private root (default ro)", mount("bind"), nil},
 		{"tmpfs", "DST[:SIZE]", "give the private root an empty writable directory", mount("tmpfs"), nil},
