@@ -127,13 +127,17 @@ func (t *Tracer) touchesPage(trap *supervise.Trap) bool {
 	return t.overlapsPage(start, length)
 }
 
+// overlapsPage reports whether a range reaches into an argument page. The
+// kernel rounds the range's end up to whole pages, and no further: a library may
+// lie next to an argument page, since the kernel places maps without gaps.
 func (t *Tracer) overlapsPage(start, length uint64) bool {
-	end := start + length
-	if end < start {
-		end = ^uint64(0)
+	last := start + max(length, 1) - 1
+	if last < start {
+		last = ^uint64(0)
 	}
+	last |= 4095
 	for _, p := range t.procs {
-		if a := p.page.addr; a != 0 && start < a+pageLength && a < end+4095 {
+		if a := p.page.addr; a != 0 && start < a+pageLength && a <= last {
 			return true
 		}
 	}
