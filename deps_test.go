@@ -62,6 +62,7 @@ var deps = map[string]row{
 
 	// What only tests import.
 	"internal/testkit": {ours: []string{"internal/proc", "test/escapes", "test/programs"}},
+	"test/honest":      {},
 	"test/programs":    {},
 	"test/escapes":     {ours: []string{"test/programs"}},
 	"test/cases":       {ours: []string{"", "internal/testkit", "policy", "test/programs", "unshare"}, others: []string{"github.com/google/go-cmp"}},
