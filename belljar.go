@@ -67,6 +67,7 @@ type Options struct {
 	Limits     Limits
 	Supervisor Supervisor
 	Unshare    Switch        // namespaces and a private root
+	Cgroup     Switch        // a cgroup for each run; by default for those whose limits it can keep
 	Root       *unshare.Root // what the private root shows; nil is the default root
 	// HostNetwork leaves out the network namespace, so that the program could
 	// reach the host's network as far as the policy allows sockets.

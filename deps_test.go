@@ -54,7 +54,7 @@ var deps = map[string]row{
 	"unshare": {ours: []string{"internal/launch", "internal/proc", "internal/sys", "policy"}},
 
 	// The root package puts all of it together.
-	"": {ours: []string{"internal/kernel", "internal/launch", "internal/proc", "internal/sys", "landlock", "policy", "seccomp",
+	"": {ours: []string{"cgroup", "internal/kernel", "internal/launch", "internal/proc", "internal/sys", "landlock", "policy", "seccomp",
 		"seccomp/bpf", "supervise", "supervise/ptrace", "syscalls", "unshare"}},
 
 	// The command reaches no further down than the public packages.

@@ -30,7 +30,7 @@ func Doctor() []Finding {
 	}
 	findings = append(findings, landlockFinding())
 	findings = append(findings, feature("notify", kernel.Notify, "a newer kernel, outside of a container"), unused(kernel.Mseal))
-	return append(findings, cgroupFinding())
+	return append(findings, groupFinding())
 }
 
 func feature(layer string, f *kernel.Feature, fix string) Finding {
@@ -86,8 +86,4 @@ func credentialFinding() Finding {
 		return Finding{Layer: "credentials", State: LayerOn, Why: fmt.Sprintf("programs run as uid %d", nobody)}
 	}
 	return Finding{"credentials", LayerPartial, "programs run as the user who starts Belljar", "start Belljar as root, which gives programs a user of their own"}
-}
-
-func cgroupFinding() Finding {
-	return Finding{Layer: "cgroup", State: LayerOff, Why: "not used in this version; limits are kept by the tracer, rlimits and /proc"}
 }

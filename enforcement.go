@@ -27,7 +27,7 @@ func (p *plan) enforcement() []Layer {
 	}
 	layers = append(layers, p.namespaceLayers()...)
 	return append(layers,
-		Layer{"cgroup", LayerOff, "not in this version: CPU and memory are measured by the tracer and from /proc"},
+		p.groupLayer(),
 		p.landlockLayer(),
 		Layer{"notify", LayerOff, "not in this version"})
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/belljar/belljar/cgroup"
 	"github.com/belljar/belljar/internal/kernel"
 	"github.com/belljar/belljar/internal/launch"
 	"github.com/belljar/belljar/internal/sys"
@@ -37,6 +38,9 @@ type plan struct {
 	uid, gid     int
 	engine       *supervise.Engine // nil without a supervisor
 	landlock     landlock.Ruleset
+	tree         *cgroup.Tree  // where the run's cgroup is made; nil: none
+	groupLimits  cgroup.Limits // of it
+	noGroup      string        // why there is none, or what it lacks
 	layers       []Layer
 }
 
@@ -52,7 +56,7 @@ func (r *Runner) plan(cmd Command) (*plan, error) {
 		return nil, errors.New("no program to run")
 	}
 	p := &plan{runner: r, cmd: cmd, opts: &r.opts, policy: r.policy, table: r.table}
-	for _, step := range []func() error{p.findDir, p.findProgram, p.chooseIDs, p.chooseNamespaces, p.chooseSupervisor, p.buildRuleset} {
+	for _, step := range []func() error{p.findDir, p.findProgram, p.chooseIDs, p.chooseNamespaces, p.chooseSupervisor, p.chooseGroup, p.buildRuleset} {
 		if err := step(); err != nil {
 			return nil, err
 		}

@@ -34,8 +34,8 @@ type Result struct {
 	Setup  time.Duration `json:"setup_ns"` // from Run to the program's start
 
 	MemoryPeak    int64  `json:"memory_peak"`
-	MemorySource  string `json:"memory_source"` // vmhwm, polling, ...
-	CPUSource     string `json:"cpu_source"`
+	MemorySource  string `json:"memory_source"`  // cgroup1, cgroup2 or vmhwm
+	CPUSource     string `json:"cpu_source"`     // cgroup1, cgroup2 or ptrace
 	ProcessesPeak int    `json:"processes_peak"` // threads count
 	OutputBytes   int64  `json:"output_bytes"`
 	Traps         int64  `json:"traps"`

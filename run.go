@@ -33,6 +33,7 @@ func (r *Runner) Run(ctx context.Context, cmd Command) (*Result, error) {
 	}
 	defer s.close()
 	outcome, err := s.runOnThread(ctx)
+	groupErr := s.closeGroup()
 	if err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()
@@ -44,7 +45,7 @@ func (r *Runner) Run(ctx context.Context, cmd Command) (*Result, error) {
 	if err := ctx.Err(); err != nil && res.Limit == "" && s.cancelled() {
 		return res, err
 	}
-	return res, copyErr
+	return res, errors.Join(copyErr, groupErr)
 }
 
 // runOnThread runs the session on a goroutine of its own, because the caller's
@@ -85,5 +86,5 @@ func Explain(cmd Command, opts Options) (*Plan, error) {
 	if s.sandbox != nil {
 		first = s.sandbox.Process
 	}
-	return &Plan{Steps: first.Explain(), Supervisor: p.supervisor, Enforcement: p.layers}, nil
+	return &Plan{Steps: first.Explain(), Supervisor: p.supervisor, Enforcement: p.layers}, s.closeGroup()
 }

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/belljar/belljar/cgroup"
 	"github.com/belljar/belljar/internal/kernel"
 	"github.com/belljar/belljar/internal/launch"
 	"github.com/belljar/belljar/internal/sys"
@@ -28,6 +29,10 @@ type session struct {
 	launch  *launch.Launch
 	gate    sys.Gate
 
+	group  *cgroup.Group // nil without
+	usage  cgroup.Usage  // of the group, at the end
+	events cgroup.Events
+
 	started time.Time
 
 	mu     sync.Mutex
@@ -43,7 +48,7 @@ func (p *plan) prepare() (*session, error) {
 	s := &session{plan: p}
 	if err := s.build(); err != nil {
 		s.close()
-		return nil, err
+		return nil, errors.Join(err, s.closeGroup())
 	}
 	return s, nil
 }
@@ -78,9 +83,13 @@ func (s *session) build() (err error) {
 		Parent: life, Restrict: p.landlock.With(p.path, landlock.Held(s.files.fds)).Steps(), Gate: &s.gate, Filter: filter, Token: s.token,
 	}
 	s.program = program.Process()
+	if err := s.makeGroup(); err != nil {
+		return err
+	}
+	s.enterGroup(s.program)
 	first := s.program
 	if p.root != nil {
-		spec := unshare.Spec{Root: p.root, HostNetwork: p.opts.HostNetwork, User: p.userNS, UID: p.uid, GID: p.gid}
+		spec := unshare.Spec{Root: p.root, HostNetwork: p.opts.HostNetwork, HostCgroup: s.group != nil, User: p.userNS, UID: p.uid, GID: p.gid}
 		if s.sandbox, err = p.runner.sandbox(&spec, s.program, life); err != nil {
 			return err
 		}
@@ -142,12 +151,15 @@ func (s *session) run(ctx context.Context) (*ptrace.Outcome, error) {
 	}
 	stop := context.AfterFunc(ctx, func() { s.end("") })
 	defer stop()
-	done := make(chan struct{})
-	defer close(done)
+	done, watched := make(chan struct{}), make(chan struct{})
+	defer func() { close(done); <-watched }()
 	s.markStart() // the program's time; again when it has executed
 	s.gate.Set(sys.Open)
 	s.files.started()
-	go s.watch(done)
+	go func() {
+		defer close(watched)
+		s.watch(done)
+	}()
 
 	if s.engine != nil {
 		if err := supervise.Begin(); err != nil {
@@ -156,8 +168,12 @@ func (s *session) run(ctx context.Context) (*ptrace.Outcome, error) {
 	}
 	outcome, err := s.tracer.Run()
 	failure := s.failure()
+	groupErr := s.endGroup()
 	if err = errors.Join(err, s.endSandbox()); failure != nil {
 		return nil, setupError(failure)
+	}
+	if groupErr != nil {
+		return nil, &SetupError{Step: "cgroup", Err: groupErr}
 	}
 	if err = errors.Join(err, outcome.Err); err != nil {
 		return nil, &SetupError{Step: "trace", Err: err}

@@ -28,6 +28,7 @@ func (s *session) result(o *ptrace.Outcome, begin time.Time) *Result {
 		Traps: o.Traps, Denied: o.Denied,
 		Supervisor: s.supervisor, Enforcement: s.layers,
 	}
+	s.measured(r)
 	if o.Status.Signaled() {
 		r.Signal = Signal(o.Status.Signal())
 	}
@@ -51,7 +52,9 @@ func (s *session) judge(r *Result, o *ptrace.Outcome) {
 		r.Limit = s.endedBy()
 	case limits.CPU > 0 && r.CPU > limits.CPU:
 		r.Limit = "cpu"
-	case limits.Memory > 0 && r.MemoryPeak > limits.Memory:
+	case s.events.MemoryLimit():
+		r.Limit = "memory"
+	case limits.Memory > 0 && r.MemoryPeak > limits.Memory && s.groupLimits.Memory == 0:
 		r.Limit = "memory"
 	case limits.Output > 0 && r.OutputBytes > limits.Output:
 		r.Limit = "output"

@@ -58,8 +58,17 @@ func (s *session) checkTime() time.Duration {
 // checkMemory ends the run on its memory limit and notes the sum over all
 // processes, which no single process's peak tells.
 func (s *session) checkMemory() time.Duration {
-	u := s.tracer.Usage()
 	limit := s.opts.Limits.Memory
+	if s.keepsMemory() {
+		if next := s.checkGroup(); next > pollMax {
+			return next
+		}
+		limit = 0 // the kernel keeps it
+	}
+	if s.group != nil && s.group.HasPeak() {
+		return pollMax
+	}
+	u := s.tracer.Usage()
 	if limit <= 0 && u.Tasks <= 1 {
 		return pollMax
 	}

@@ -140,7 +140,7 @@ func (g *Group) Enter(p *launch.Process) {
 			continue
 		}
 		steps = append(steps, launch.Step{Name: "write", Nr: syscall.SYS_WRITE, Must: &all,
-			Args: []launch.Arg{launch.Named(part.entry.Fd(), part.dir), launch.Memory([]byte("0"), `"0"`), launch.Int(1)}})
+			Args: []launch.Arg{launch.Named(part.entry.Fd(), part.entry.Name()), launch.Memory([]byte("0"), `"0"`), launch.Int(1)}})
 	}
 	p.Steps = slices.Concat(steps, p.Steps)
 }

@@ -260,3 +260,17 @@ func join(commands, more string) string {
 	}
 	return commands + " && " + more
 }
+
+// Swap returns why programs may use swap in spite of a memory limit, "" if they
+// may not.
+func (t *Tree) Swap() string {
+	h := t.With(Memory)
+	if h == nil || h.Version == 2 || t.exists(filepath.Join(h.parent, "memory.memsw.limit_in_bytes")) {
+		return "" // version 2 accounts for swap wherever the kernel has any
+	}
+	text, err := os.ReadFile(t.root + "/proc/swaps")
+	if err != nil || strings.Count(string(text), "\n") < 2 {
+		return "" // a header and nothing else
+	}
+	return "the kernel does not account for swap, so a program may have that beyond its memory limit"
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -30,12 +31,7 @@ func (g *Group) Usage() (Usage, error) {
 	var u Usage
 	err := g.cpu(&u)
 	if m := g.with(Memory); m != nil && err == nil {
-		// Version 2 has a peak since 5.19.
-		name := "memory.peak"
-		if m.Version == 1 {
-			name = "memory.max_usage_in_bytes"
-		}
-		u.MemoryPeak, err = g.tree.number(m.dir, name)
+		u.MemoryPeak, err = g.tree.number(m.dir, peakFile[m.Version])
 		u.MemorySource = source(m.Version)
 		if errors.Is(err, os.ErrNotExist) {
 			u.MemorySource, err = "", nil
@@ -45,6 +41,15 @@ func (g *Group) Usage() (Usage, error) {
 		return Usage{}, fmt.Errorf("read cgroup: %w", err)
 	}
 	return u, nil
+}
+
+// peakFile is where each version has the peak, version 2 since 5.19.
+var peakFile = map[int]string{1: "memory.max_usage_in_bytes", 2: "memory.peak"}
+
+// HasPeak reports whether the kernel keeps the peak of the group's memory.
+func (g *Group) HasPeak() bool {
+	m := g.with(Memory)
+	return m != nil && g.tree.exists(filepath.Join(m.dir, peakFile[m.Version]))
 }
 
 // cpu reads CPU time: version 2 has it in every group, whatever controllers.

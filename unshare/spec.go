@@ -20,6 +20,9 @@ type Spec struct {
 	// HostNetwork keeps the host's network. Otherwise there is an empty one,
 	// whose loopback device is down.
 	HostNetwork bool
+	// HostCgroup leaves out the cgroup namespace, for a program that makes its
+	// own when it is in its cgroup.
+	HostCgroup bool
 	// User makes a user namespace, in which every ID means what it means
 	// outside. Without CAP_SYS_ADMIN it is needed. For anybody but root only
 	// the own user and group exist inside, so the program must keep them.
@@ -113,7 +116,7 @@ func (s *Spec) namespaces(mapper *mapper) []launch.Step {
 	var flags uintptr
 	var names []string
 	for _, n := range namespaceTable {
-		if n.flag == syscall.CLONE_NEWUSER && !s.User || n.flag == syscall.CLONE_NEWNET && s.HostNetwork {
+		if n.flag == syscall.CLONE_NEWUSER && !s.User || n.flag == syscall.CLONE_NEWNET && s.HostNetwork || n.flag == sys.CloneNewcgroup && s.HostCgroup {
 			continue
 		}
 		flags |= n.flag

@@ -19,6 +19,7 @@ type runFlags struct {
 	supervisor  belljar.Supervisor
 	unshare     belljar.Switch
 	hostNetwork bool
+	cgroup      belljar.Switch
 	root        string
 	mounts      []mountFlag
 
@@ -68,6 +69,8 @@ var runFlagTable = []flagGroup{
 		{"unshare", "", "demand namespaces and a private root (default: where the host allows them)", func(f *runFlags, _ string) error { f.unshare = belljar.On; return nil }, nil},
 		{"no-unshare", "", "run on the host's own root", func(f *runFlags, _ string) error { f.unshare = belljar.Off; return nil }, nil},
 		{"host-network", "", "keep the host's network, as far as the policy allows sockets", func(f *runFlags, _ string) error { f.hostNetwork = true; return nil }, nil},
+		{"cgroup", "", "demand a cgroup for the run (default: where it has a limit that one can keep)", func(f *runFlags, _ string) error { f.cgroup = belljar.On; return nil }, nil},
+		{"no-cgroup", "", "measure with the tracer and /proc only", func(f *runFlags, _ string) error { f.cgroup = belljar.Off; return nil }, nil},
 		{"root", "DIR", "make DIR the private root, read-only, instead of the host's programs", into(func(f *runFlags) *string { return &f.root }), nil},
 		{"bind", "SRC[:DST][:ro|rw]", "show a file or directory in the private root (default ro)", mount("bind"), nil},
 		{"tmpfs", "DST[:SIZE]", "give the private root an empty writable directory", mount("tmpfs"), nil},

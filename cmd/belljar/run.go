@@ -120,7 +120,7 @@ func (f *runFlags) programUID() int {
 
 // options are the run's options as far as flags decide them.
 func (f *runFlags) options() (belljar.Options, error) {
-	opts := belljar.Options{Limits: f.limits, Supervisor: f.supervisor, Unshare: f.unshare, HostNetwork: f.hostNetwork,
+	opts := belljar.Options{Limits: f.limits, Supervisor: f.supervisor, Unshare: f.unshare, Cgroup: f.cgroup, HostNetwork: f.hostNetwork,
 		UID: f.uid, GID: f.gid, Require: f.require}
 	name := f.policy
 	if name == "" {

@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,6 +32,7 @@ type traces struct {
 	files     []string // descriptors of this process
 	processes []string
 	mounts    []string
+	cgroups   []string // that this process has made
 	temporary []string
 	threads   int
 }
@@ -55,6 +57,7 @@ func (after traces) since(before traces) string {
 		{"descriptor", before.files, after.files},
 		{"process", before.processes, after.processes},
 		{"mount", before.mounts, after.mounts},
+		{"cgroup", before.cgroups, after.cgroups},
 		{"temporary file", before.temporary, after.temporary},
 	} {
 		for _, s := range kind.recent {
@@ -90,6 +93,7 @@ func observe() traces {
 	}
 	t.threads = len(names("/proc/self/task"))
 	t.processes = processes()
+	t.cgroups = cgroups()
 	info, _ := os.ReadFile("/proc/self/mountinfo")
 	t.mounts = strings.Split(string(info), "\n")
 	for _, name := range names(os.TempDir()) {
@@ -98,6 +102,23 @@ func observe() traces {
 		}
 	}
 	return t
+}
+
+// cgroups returns the groups that Belljar has made in this process, whose
+// number is part of their names.
+func cgroups() []string {
+	var found []string
+	own := fmt.Sprintf("-%d-", os.Getpid())
+	filepath.WalkDir("/sys/fs/cgroup", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return fs.SkipDir // gone, or not for this user
+		case d.IsDir() && filepath.Base(filepath.Dir(name)) == "belljar" && strings.Contains(d.Name(), own):
+			found = append(found, name)
+		}
+		return nil
+	})
+	return found
 }
 
 // processes returns this process's children and every process that runs one
