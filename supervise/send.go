@@ -77,6 +77,7 @@ func (e *Engine) sendmmsg(t *Trap, who *actor) Decision {
 		return writeWord(t, t.Uint64(1)+msghdrSize, uint32(length))
 	})
 	if d.Kind == Return {
+		who.raise() // to write to the tracee's memory
 		if errno := writeWord(t, t.Uint64(1)+msghdrSize, uint32(d.Value)); errno != 0 {
 			return Decision{Kind: Fail, Errno: errno}
 		}
@@ -114,6 +115,10 @@ func (e *Engine) deliver(t *Trap, flags uint32, who *actor, read func(*message) 
 		return Decision{Kind: Kill}
 	}
 	n, errno := m.try()
+	if errno == syscall.EPIPE {
+		who.raise() // to signal
+		m.broken()
+	}
 	if errno != syscall.EAGAIN && n == len(m.data) || !m.wait || errno != 0 && errno != syscall.EAGAIN {
 		m.close()
 		return d.made(uint64(n), errno)
@@ -187,11 +192,14 @@ func (e *Engine) address(t *Trap, m *delivery, who *actor) Decision {
 
 // try sends what there is room for.
 func (m *delivery) try() (int, syscall.Errno) {
-	n, errno := sys.SendMessage(m.socket.fd, m.addr, m.data, m.control, m.flags)
-	if errno == syscall.EPIPE && m.typ == sockStream && !m.quiet {
+	return sys.SendMessage(m.socket.fd, m.addr, m.data, m.control, m.flags)
+}
+
+// broken sends the signal that a stream's sender gets for EPIPE.
+func (m *delivery) broken() {
+	if m.typ == sockStream && !m.quiet {
 		sys.SignalThread(m.th.pid, m.th.tid, syscall.SIGPIPE)
 	}
-	return n, errno
 }
 
 // poll is the longest time between two looks at whether a waiting call was
@@ -219,6 +227,9 @@ func (m *delivery) deliver(w *Waiting) (uint64, syscall.Errno) {
 		if errno != syscall.EAGAIN || !m.wait || late || w.cancelled.Load() {
 			if m.sent > 0 {
 				return uint64(m.sent), 0
+			}
+			if errno == syscall.EPIPE {
+				m.broken()
 			}
 			return 0, errno
 		}

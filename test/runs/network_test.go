@@ -1,0 +1,366 @@
+package runs
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/belljar/belljar"
+	"github.com/belljar/belljar/internal/kernel"
+	"github.com/belljar/belljar/internal/testkit"
+	"github.com/belljar/belljar/landlock"
+	"github.com/belljar/belljar/policy"
+	"github.com/belljar/belljar/unshare"
+)
+
+// servers are peers for programs: each says who it is to whoever connects. Their
+// unix sockets are in a directory that everybody may write to.
+type servers struct {
+	dir          string
+	port, other  string // TCP ports of 127.0.0.1
+	port6        string // of ::1, "" where there is no IPv6
+	udp, udp2    string // UDP ports that echo
+	closed, full string // TCP ports where nobody listens, and where nobody accepts
+}
+
+func startServers(t *testing.T) *servers {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for d := dir; d != "/" && d != os.TempDir(); d = filepath.Dir(d) {
+		os.Chmod(d, 0o777) // the temporary directory's parents are the system's
+	}
+	s := &servers{dir: dir}
+	s.port = serve(t, "tcp", "127.0.0.1:0", "tcp")
+	s.other = serve(t, "tcp", "127.0.0.1:0", "other")
+	if l, err := net.Listen("tcp", "[::1]:0"); err == nil {
+		l.Close()
+		s.port6 = serve(t, "tcp", "[::1]:0", "tcp6")
+	}
+	for _, name := range []string{"a", "b"} {
+		serve(t, "unix", filepath.Join(dir, name), "unix "+name)
+		os.Chmod(filepath.Join(dir, name), 0o777)
+	}
+	serve(t, "unixpacket", filepath.Join(dir, "packet"), "packet")
+	os.Chmod(filepath.Join(dir, "packet"), 0o777)
+	serve(t, "unix", filepath.Join(dir, "private"), "private")
+	os.Chmod(filepath.Join(dir, "private"), 0o700)
+	if err := os.Symlink("a", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	s.udp, s.udp2 = echo(t), echo(t)
+	s.closed, s.full = closedPort(t), fullPort(t)
+	return s
+}
+
+// serve starts a stream server that greets and reports SO_PEERCRED's user.
+func serve(t *testing.T, network, address, greeting string) (port string) {
+	t.Helper()
+	l, err := net.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() { l.Close(); <-done })
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			text := greeting
+			if u, ok := c.(*net.UnixConn); ok {
+				text += peerUser(u)
+			}
+			c.Write([]byte(text))
+			c.Close()
+		}
+	}()
+	_, port, _ = net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+func peerUser(c *net.UnixConn) (text string) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err.Error()
+	}
+	raw.Control(func(fd uintptr) {
+		cred, err := syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
+		if err != nil {
+			text = err.Error()
+			return
+		}
+		text = fmt.Sprintf(" to %d:%d", cred.Uid, cred.Gid)
+	})
+	return text
+}
+
+// echo starts a UDP server that sends back what it gets.
+func echo(t *testing.T) (port string) {
+	t.Helper()
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() { c.Close(); <-done })
+	go func() {
+		defer close(done)
+		buf := make([]byte, 2048)
+		for {
+			n, from, err := c.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			c.WriteTo(append([]byte("echo "), buf[:n]...), from)
+		}
+	}()
+	_, port, _ = net.SplitHostPort(c.LocalAddr().String())
+	return port
+}
+
+// closedPort is a port that was bound, so that nobody else gets it, and that
+// nobody listens on.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	fd, port := boundSocket(t)
+	t.Cleanup(func() { syscall.Close(fd) })
+	return port
+}
+
+func boundSocket(t *testing.T) (fd int, port string) {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err == nil {
+		err = syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+	}
+	sa, err2 := syscall.Getsockname(fd)
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	return fd, strconv.Itoa(sa.(*syscall.SockaddrInet4).Port)
+}
+
+// fullPort is a port whose queue is full: who connects there waits.
+func fullPort(t *testing.T) string {
+	t.Helper()
+	fd, port := boundSocket(t)
+	if err := syscall.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	fds := []int{fd}
+	t.Cleanup(func() {
+		for _, fd := range fds {
+			syscall.Close(fd)
+		}
+	})
+	n, _ := strconv.Atoi(port)
+	for range 4 {
+		c, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fds = append(fds, c)
+		syscall.Connect(c, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: n}) // EINPROGRESS
+	}
+	time.Sleep(10 * time.Millisecond)
+	return port
+}
+
+// options are a sandbox's with network rules, in the host's network.
+func (s *servers) options(t *testing.T, in sandbox, def policy.Action, rules ...string) belljar.Options {
+	opts := in.Options(t, "compile")
+	opts.HostNetwork = true
+	opts.Policy.Network = policy.Network{Default: def}
+	for _, r := range rules {
+		verb, endpoint, _ := strings.Cut(r, " ")
+		opts.Policy.Network.Rules = append(opts.Policy.Network.Rules, policy.NetRule{Verb: verb, Endpoint: endpoint})
+	}
+	opts.Policy.Files.Rules = append(opts.Policy.Files.Rules, policy.FileRule{Pattern: s.dir + "/**", Grant: policy.Write})
+	if in.Private() {
+		root := unshare.DefaultRoot().With(unshare.Mount{Kind: unshare.Bind, Source: s.dir, Target: s.dir, Writable: true})
+		opts.Root = &root
+	}
+	return opts
+}
+
+var eacces = policy.Action{Kind: policy.Deny, Errno: uint16(syscall.EACCES)}
+
+// lines are what the program prints, without the order number of its own port.
+func lines(out string) []string { return strings.Split(strings.TrimSpace(out), "\n") }
+
+// supervised runs a test where a supervisor decides network rules.
+func supervised(t *testing.T, f func(t *testing.T, s sandbox)) {
+	each(t, func(t *testing.T, s sandbox) {
+		if !s.Supervised() {
+			s.Supervisor = belljar.Auto // it takes a supervisor where the policy needs one
+		}
+		f(t, s)
+	})
+}
+
+// TestNetworkAsNative proves that what rules allow works as it does without a
+// sandbox: results, errors, and what peers are told.
+func TestNetworkAsNative(t *testing.T) {
+	program := testkit.Program(t, "c/net", "dynamic")[0]
+	supervised(t, func(t *testing.T, in sandbox) {
+		s := startServers(t)
+		a := func(kind string, more ...string) string { return strings.Join(append([]string{kind}, more...), ",") }
+		uses := []string{
+			a("tcp", "127.0.0.1", s.port), a("tcp", "0.0.0.0", s.port), a("tcp", "127.0.0.1", s.closed),
+			a("nonblock", "127.0.0.1", s.closed), a("later", "127.0.0.1", s.port), a("later", "127.0.0.1", s.closed),
+			a("again", "127.0.0.1", s.udp),
+			a("unix", s.dir+"/a"), a("unix", s.dir+"/link"), a("unix", s.dir+"/../"+filepath.Base(s.dir)+"/a"), a("unix", s.dir+"/none"),
+			a("unix", s.dir+"/private"), a("seqpacket", s.dir+"/packet"), a("seqpacket", s.dir+"/a"), a("unix", "./a"),
+			a("dgram", "to", "127.0.0.1", s.udp), a("dgram", "msg", "127.0.0.1", s.udp), a("dgram", "mmsg", "127.0.0.1", s.udp),
+			a("dgram", "sendto", "127.0.0.1", s.udp), a("dgram", "write", "127.0.0.1", s.udp),
+			a("rights"), a("flood"), a("alarm", "127.0.0.1", s.full),
+			a("notasocket"), a("nofd"), a("fault"), a("short", "127.0.0.1", s.port), a("long", "127.0.0.1", s.port),
+			a("serve", "127.0.0.1", "0"), a("serve", s.dir+"/own"), a("bind", s.dir+"/own"), a("bind", s.dir+"/"), a("bind", s.dir+"/none/x"),
+			a("serve", "@belljar-"+s.port),
+		}
+		if s.port6 != "" {
+			uses = append(uses, a("tcp", "::1", s.port6), a("tcp", "::", s.port6), a("tcp", "::ffff:127.0.0.1", s.port))
+		}
+		opts := s.options(t, in, eacces, "connect tcp:127.0.0.1:*", "connect tcp:[::1]:*", "connect udp:127.0.0.1:"+s.udp,
+			"connect unix:"+s.dir+"/a", "connect unix:"+s.dir+"/none", "connect unix:"+s.dir+"/private", "connect unix:"+s.dir+"/packet",
+			"connect unix:"+s.dir+"/own", "bind unix:"+s.dir+"/own", "bind unix:"+s.dir, "bind unix:"+s.dir+"/none/x",
+			"bind tcp:127.0.0.1:*", "connect unix:@belljar-"+s.port, "bind unix:@belljar-"+s.port)
+		res, out := run(t, belljar.Command{Args: append([]string{program}, uses...), Dir: s.dir}, opts)
+		if res.Verdict != belljar.OK {
+			t.Errorf("%+v %+v", brief(res), res.Violation)
+		}
+		os.Remove(s.dir + "/own")
+		if diff := cmp.Diff(native(t, program, uses, s.dir), lines(out.Stdout.String())); diff != "" {
+			t.Errorf("without a sandbox (-), in it (+):\n%s", diff)
+		}
+	})
+}
+
+// native runs the program without a sandbox, as the user that it has in one.
+func native(t *testing.T, program string, args []string, dir string) []string {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.Dir = dir
+	if os.Geteuid() == 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	}
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines(string(out))
+}
+
+// TestNetworkRefuses proves that what no rule allows gets the default, and that
+// what is beside it goes on to work.
+func TestNetworkRefuses(t *testing.T) {
+	program := testkit.Program(t, "c/net", "dynamic")[0]
+	supervised(t, func(t *testing.T, in sandbox) {
+		s := startServers(t)
+		rules := []string{"connect tcp:127.0.0.1:" + s.port, "connect unix:" + s.dir + "/a", "connect udp:127.0.0.1:" + s.udp,
+			"connect unixgram:@nobody", "bind tcp:127.0.0.1:" + s.closed}
+		uses := map[string]string{
+			"tcp,127.0.0.1," + s.port: "tcp", "tcp,127.0.0.1," + s.other: "EACCES", "tcp,::ffff:127.0.0.1," + s.other: "EACCES",
+			"tcp,0.0.0.0," + s.other: "EACCES", "tcp,127.0.0.2," + s.port: "EACCES", "tcp,::1," + s.port: "EACCES",
+			"unix," + s.dir + "/b": "EACCES", "unix," + s.dir + "/nothing": "EACCES", "unix,@" + s.port: "EACCES", "unix,/dev/log": "EACCES",
+			"bind,127.0.0.1," + s.other: "EACCES", "bind,0.0.0.0," + s.closed: "EACCES", "bind,127.0.0.1,0": "EACCES",
+			"bind," + s.dir + "/mine": "EACCES", "bind,@mine" + s.port: "EACCES", "listen": "EACCES",
+			"dgram,to,127.0.0.1," + s.udp2: "EACCES", "dgram,msg,127.0.0.1," + s.udp2: "EACCES", "dgram,mmsg,127.0.0.1," + s.udp2: "EACCES",
+			"dgram,write,127.0.0.1," + s.udp2: "EACCES", "dgram,msg,/dev/log": "EACCES", "dgram,to,@nobody": "ECONNREFUSED",
+			"fastopen,127.0.0.1," + s.other: "EOPNOTSUPP", "fastopen,127.0.0.1," + s.port: "EOPNOTSUPP",
+			"socket,16,3,0": "EACCES", "socket,17,3,0": "EACCES", "socket,2,3,1": "EACCES", "socket,2,1,132": "EACCES", "socket,2,1,262": "EACCES",
+			"socket,2,1,6": "ok", "socket,1,3,0": "EACCES", "pair,2": "ok",
+		}
+		if s.port6 == "" {
+			delete(uses, "tcp,::1,"+s.port)
+		}
+		args, want := []string{program}, []string{}
+		for use, result := range uses {
+			args, want = append(args, use), append(want, use+": "+result)
+		}
+		res, out := run(t, belljar.Command{Args: args, Dir: s.dir}, s.options(t, in, eacces, rules...))
+		if diff := cmp.Diff(want, lines(out.Stdout.String())); diff != "" || res.Verdict != belljar.OK {
+			t.Errorf("%+v %+v\nwant (-), got (+):\n%s", brief(res), res.Violation, diff)
+		}
+		for use, result := range uses {
+			if result != "EACCES" {
+				continue
+			}
+			res, out := run(t, belljar.Command{Args: []string{program, use}, Dir: s.dir}, s.options(t, in, policy.Action{Kind: policy.Kill}, rules...))
+			if res.Verdict != belljar.Violation || res.Violation == nil {
+				t.Errorf("%s: %+v, want a violation\n%s", use, brief(res), out.Stdout.String())
+			}
+		}
+	})
+}
+
+// TestNetworkEvidence proves that a violation names the peer and its rule.
+func TestNetworkEvidence(t *testing.T) {
+	program := testkit.Program(t, "c/net", "dynamic")[0]
+	supervised(t, func(t *testing.T, in sandbox) {
+		s := startServers(t)
+		opts := s.options(t, in, policy.Action{Kind: policy.Kill}, "connect tcp:127.0.0.1:"+s.port, "connect unix:"+s.dir+"/a")
+		opts.Policy.Network.Pos = policy.Pos{File: "net.yaml", Line: 7, Col: 3}
+		for use, want := range map[string]belljar.ViolationInfo{
+			"tcp,::ffff:127.0.0.1," + s.other:                      {Syscall: "connect", Path: "tcp:127.0.0.1:" + s.other},
+			"unix," + s.dir + "/../" + filepath.Base(s.dir) + "/b": {Syscall: "connect", Path: "unix:" + s.dir + "/b"},
+			"socket,16,3,0": {Syscall: "socket"},
+		} {
+			res, _ := run(t, belljar.Command{Args: []string{program, use}}, opts)
+			want.Decision, want.Rule = "kill", "net.yaml:7"
+			if res.Violation != nil {
+				want.PID = res.Violation.PID
+			}
+			if diff := cmp.Diff(&want, res.Violation); diff != "" {
+				t.Errorf("%s: %s", use, diff)
+			}
+		}
+	})
+}
+
+// TestNetworkWithoutSupervisor proves which rules a filter and Landlock keep,
+// and that no others are taken.
+func TestNetworkWithoutSupervisor(t *testing.T) {
+	program := testkit.Program(t, "c/net", "dynamic")[0]
+	s := startServers(t)
+	in := sandbox{Name: "unshare", Supervisor: belljar.NoOne, Unshare: belljar.On}
+	in.Require(t)
+	for _, rules := range [][]string{{"connect unix:/run/x"}, {"connect tcp:127.0.0.1:80"}, {"connect udp:*:53"}, {"bind tcp:*:80"}} {
+		_, _, err := tryRun(belljar.Command{Args: []string{program}}, s.options(t, in, eacces, rules...))
+		if !errors.Is(err, belljar.ErrNotSupported) {
+			t.Errorf("%v: %v", rules, err)
+		}
+	}
+	t.Run("ports", func(t *testing.T) {
+		if kernel.LandlockABI() < landlock.PortABI {
+			t.Skip("this kernel's Landlock knows no ports")
+		}
+		res, out := run(t, belljar.Command{Args: []string{program, "tcp,127.0.0.1," + s.port, "tcp,127.0.0.1," + s.other, "socket,2,2,0", "bind,127.0.0.1,0"}},
+			s.options(t, in, eacces, "connect tcp:*:"+s.port))
+		want := []string{"tcp,127.0.0.1," + s.port + ": tcp", "tcp,127.0.0.1," + s.other + ": EACCES", "socket,2,2,0: EACCES", "bind,127.0.0.1,0: EACCES"}
+		if diff := cmp.Diff(want, lines(out.Stdout.String())); diff != "" || res.Supervisor != belljar.NoOne {
+			t.Errorf("%+v: %s", brief(res), diff)
+		}
+	})
+	res, out := run(t, belljar.Command{Args: []string{program, "tcp,127.0.0.1," + s.port, "dgram,msg,127.0.0.1," + s.udp, "fastopen,127.0.0.1," + s.port, "socket,1,1,0"}},
+		s.options(t, in, eacces, "connect tcp:*:*", "connect udp:*:*"))
+	want := []string{"tcp,127.0.0.1," + s.port + ": tcp", "dgram,msg,127.0.0.1," + s.udp + ": echo ping", "fastopen,127.0.0.1," + s.port + ": EOPNOTSUPP", "socket,1,1,0: EACCES"}
+	if diff := cmp.Diff(want, lines(out.Stdout.String())); diff != "" || res.Supervisor != belljar.NoOne {
+		t.Errorf("%+v: %s", brief(res), diff)
+	}
+}
