@@ -91,6 +91,8 @@ func (r Root) grant(name, fixed string, write bool) Root {
 		return r
 	case ok && m.Kind == Bind && m.Writable == write:
 		return r
+	case ok && m.Kind == Bind && m.Writable && rest == "":
+		return r // the same place: what two rules grant there is united
 	}
 	return r.With(Mount{Kind: Bind, Target: r.resolve(name), Source: name, Writable: write})
 }

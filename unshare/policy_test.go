@@ -64,6 +64,7 @@ func TestForPolicy(t *testing.T) {
 		{"execute a file", []string{"exec D/data/a.txt"}, []string{"ro data/a.txt"}},
 		{"one component", []string{"read D/da*/sub/**"}, []string{"ro data/sub"}},
 		{"read in a writable one", []string{"write D/data/**", "read D/data/sub/**"}, []string{"rw data", "ro data/sub"}},
+		{"write and execute one", []string{"write D/data/**", "exec D/data/**", "read D/data"}, []string{"rw data"}},
 		{"write in a readable one", []string{"read D/data/**", "write D/data/sub/**"}, []string{"ro data", "rw data/sub"}},
 		{"a symlink is shown as what it leads to", []string{"read D/link"}, []string{"ro link"}},
 		{"a shown symlink needs its target", []string{"read D/shown/l"}, []string{"ro data/a.txt"}},
