@@ -46,7 +46,6 @@ var deps = map[string]row{
 	"supervise":        {ours: []string{"internal/proc", "internal/sys", "policy", "syscalls"}},
 	"supervise/ptrace": {ours: []string{"internal/launch", "internal/proc", "internal/sys", "policy", "supervise", "syscalls"}},
 
-	"trace":    {ours: []string{"policy", "supervise", "syscalls"}},
 	"landlock": {ours: []string{"internal/launch", "internal/sys", "policy"}},
 
 	"cgroup": {ours: []string{"internal/kernel", "internal/launch", "internal/proc"}},

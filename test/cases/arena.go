@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -25,6 +26,7 @@ type Arena struct {
 	Box    string // a directory for the program
 	Inner  string // a secret in the box, which the box's rules refuse
 	Fixed  string // a file in the box that the rules let it only read
+	Tool   string // beside Secret, another copy of the program
 
 	secret string            // the bytes of Secret and Inner
 	before map[string]string // what must not change, as describe has it
@@ -40,6 +42,7 @@ func NewArena(t testing.TB, program string) *Arena {
 	dir := testkit.DirIn(t, "/var/tmp")
 	a := &Arena{
 		Dir: dir, Secret: dir + "/hidden/secret", Box: dir + "/box", Inner: dir + "/box/secret", Fixed: dir + "/box/fixed",
+		Tool:   dir + "/hidden/tool",
 		secret: randomText(),
 	}
 	for _, d := range []string{a.Box, filepath.Dir(a.Secret)} {
@@ -51,10 +54,14 @@ func NewArena(t testing.TB, program string) *Arena {
 		must(t, os.Chmod(name, 0o666))
 	}
 	if program != "" {
-		text, err := os.ReadFile(program)
-		must(t, err)
-		must(t, os.WriteFile(a.Program(), text, 0o755))
+		// By another process: a descriptor of ours that is open for writing could
+		// be in a child that is just being started, and then nobody can execute
+		// the file (ETXTBSY).
+		if out, err := exec.Command("/bin/cp", program, a.Program()).CombinedOutput(); err != nil {
+			t.Fatalf("cp: %v: %s", err, out)
+		}
 		must(t, os.Chmod(a.Program(), 0o755))
+		must(t, os.Link(a.Program(), a.Tool))
 	}
 	must(t, os.Chmod(dir, 0o755))
 	if os.Geteuid() == 0 {
@@ -101,7 +108,7 @@ func must(t testing.TB, err error) {
 // Fill replaces {secret} and the like in the text of a header.
 func (a *Arena) Fill(s string) string {
 	return strings.NewReplacer("{secret}", a.Secret, "{hidden}", filepath.Dir(a.Secret), "{box}", a.Box, "{inner}", a.Inner,
-		"{fixed}", a.Fixed, "{program}", a.Program()).Replace(s)
+		"{fixed}", a.Fixed, "{tool}", a.Tool, "{program}", a.Program()).Replace(s)
 }
 
 // Leaks reports whether text has a piece of the secret.

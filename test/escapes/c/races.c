@@ -3,28 +3,29 @@
 // the box, where everything else may be read and changed. The program tries for
 // a while and counts what it won. Losing is an errno, so it can go on.
 //
-// run: in=unshare policy=compile box=deny args="open thread {seconds}" verdict=ok contains="wins 0\n"
-// run: in=unshare policy=compile box=deny args="open process {seconds}" verdict=ok contains="wins 0\n"
-// run: in=unshare policy=compile box=deny args="open shared {seconds}" verdict=ok contains="wins 0\n"
-// run: in=unshare policy=compile box=deny args="open leaf {seconds}" verdict=ok contains="wins 0\n"
-// run: in=unshare policy=compile box=deny args="open directory {seconds}" verdict=ok contains="wins 0\n"
-// run: in=unshare policy=compile box=deny args="open parent {seconds}" verdict=ok contains="wins 0\n"
-// run: in=unshare policy=compile box=deny args="open cwd {seconds}" verdict=ok contains="wins 0\n"
-// run: in=unshare policy=compile box=deny args="open dirfd {seconds}" verdict=ok contains="wins 0\n"
-// run: in=unshare policy=compile box=deny args="open page {seconds}" verdict=ok contains="wins 0\n"
-// run: in=unshare policy=compile box=deny args="how thread {seconds}" verdict=ok contains="wins 0\n"
-// run: in=unshare policy=compile box=deny args="stat thread {seconds}" verdict=ok contains="wins 0\n"
-// run: in=unshare policy=compile box=deny args="stat leaf {seconds}" verdict=ok contains="wins 0\n"
-// run: in=unshare policy=compile box=deny args="stat directory {seconds}" verdict=ok contains="wins 0\n"
-// run: in=unshare policy=compile box=deny args="stat cwd {seconds}" verdict=ok contains="wins 0\n"
-// run: in=unshare policy=compile box=deny args="stat dirfd {seconds}" verdict=ok contains="wins 0\n"
-// run: in=unshare policy=compile box=deny args="unlink thread {seconds}" verdict=ok contains="wins 0\n"
-// run: in=unshare policy=compile box=deny args="unlink directory {seconds}" verdict=ok contains="wins 0\n"
-// run: in=unshare policy=compile box=deny args="rename thread {seconds}" verdict=ok contains="wins 0\n"
-// run: in=unshare policy=compile box=deny args="rename directory {seconds}" verdict=ok contains="wins 0\n"
-// run: in=unshare policy=compile box=deny args="link thread {seconds}" verdict=ok contains="wins 0\n"
-// run: in=unshare policy=compile box=deny args="truncate leaf {seconds}" verdict=ok contains="wins 0\n"
-// run: in=unshare policy=compile box=deny args="chmod leaf {seconds}" verdict=ok contains="wins 0\n"
+// run: policy=compile box=deny args="open thread {seconds}" verdict=ok contains="wins 0\n"
+// run: policy=compile box=deny args="open process {seconds}" verdict=ok contains="wins 0\n"
+// run: policy=compile box=deny args="open shared {seconds}" verdict=ok contains="wins 0\n"
+// run: policy=compile box=deny args="open leaf {seconds}" verdict=ok contains="wins 0\n"
+// run: policy=compile box=deny args="open directory {seconds}" verdict=ok contains="wins 0\n"
+// run: policy=compile box=deny args="open parent {seconds}" verdict=ok contains="wins 0\n"
+// run: policy=compile box=deny args="open cwd {seconds}" verdict=ok contains="wins 0\n"
+// run: policy=compile box=deny args="open dirfd {seconds}" verdict=ok contains="wins 0\n"
+// run: policy=compile box=deny args="open page {seconds}" verdict=ok contains="wins 0\n"
+// run: policy=compile box=deny args="how thread {seconds}" verdict=ok contains="wins 0\n"
+// run: in=unshare,both policy=compile box=deny args="stat thread {seconds}" verdict=ok contains="wins 0\n"
+// run: in=unshare,both policy=compile box=deny args="stat leaf {seconds}" verdict=ok contains="wins 0\n"
+// run: in=unshare,both policy=compile box=deny args="stat directory {seconds}" verdict=ok contains="wins 0\n"
+// run: in=unshare,both policy=compile box=deny args="stat parent {seconds}" verdict=ok contains="wins 0\n"
+// run: in=unshare,both policy=compile box=deny args="stat cwd {seconds}" verdict=ok contains="wins 0\n"
+// run: in=unshare,both policy=compile box=deny args="stat dirfd {seconds}" verdict=ok contains="wins 0\n"
+// run: in=unshare,both policy=compile box=deny args="unlink thread {seconds}" verdict=ok contains="wins 0\n"
+// run: in=unshare,both policy=compile box=deny args="unlink directory {seconds}" verdict=ok contains="wins 0\n"
+// run: in=unshare,both policy=compile box=deny args="rename thread {seconds}" verdict=ok contains="wins 0\n"
+// run: in=unshare,both policy=compile box=deny args="rename directory {seconds}" verdict=ok contains="wins 0\n"
+// run: in=unshare,both policy=compile box=deny args="link thread {seconds}" verdict=ok contains="wins 0\n"
+// run: in=unshare,both policy=compile box=deny args="truncate leaf {seconds}" verdict=ok contains="wins 0\n"
+// run: in=unshare,both policy=compile box=deny args="chmod leaf {seconds}" verdict=ok contains="wins 0\n"
 #include "attack.h"
 #include <linux/openat2.h>
 #include <pthread.h>
@@ -181,11 +182,16 @@ static void moveParent(void) {
 		rename("lower", "upper/lower");
 }
 
+// parent makes a walk that stays in lower for a while before it goes up, to
+// where lower is by then.
 static void parent(void) {
-	if (mkdir("upper", 0700) != 0 || mkdir("upper/lower", 0700) != 0)
+	static char walk[4096] = "upper/lower/";
+	if (mkdir("upper", 0700) != 0 || mkdir("upper/lower", 0700) != 0 || mkdir("upper/lower/x", 0700) != 0)
 		die("mkdir");
 	make("upper/secret", "public\n", 0600);
-	path = "upper/lower/../lower/../lower/../secret";
+	while (strlen(walk) < 3000)
+		strcat(walk, "x/../");
+	path = strcat(walk, "../secret");
 }
 
 static void changeDirectory(void) {
