@@ -48,6 +48,7 @@ type Supervisor string
 const (
 	Auto   Supervisor = ""       // ptrace where the policy needs one, else none
 	Ptrace Supervisor = "ptrace" // a tracer
+	Notify Supervisor = "notify" // seccomp user notification (Linux 5.19), beside a tracer that follows processes
 	NoOne  Supervisor = "none"   // no call is trapped; what needs it is refused before the run
 )
 
@@ -78,6 +79,7 @@ type Options struct {
 	// Handler decides the calls that the policy says to trap.
 	Handler supervise.Handler
 	// Observe, if not nil, is told every decision, on the supervisor's thread.
+	// With Notify it is called by several threads at once.
 	Observe func(*supervise.Trap, supervise.Decision)
 	// Watch, if not nil, is told all that the processes do; it needs the ptrace
 	// supervisor, and each call that it watches costs two stops.

@@ -44,6 +44,7 @@ var deps = map[string]row{
 
 	// Supervisors: they share package supervise and never meet.
 	"supervise":        {ours: []string{"internal/proc", "internal/sys", "policy", "syscalls"}},
+	"supervise/notify": {ours: []string{"internal/proc", "internal/sys", "supervise", "syscalls"}},
 	"supervise/ptrace": {ours: []string{"internal/launch", "internal/proc", "internal/sys", "policy", "supervise", "syscalls"}},
 
 	"landlock": {ours: []string{"internal/launch", "internal/sys", "policy"}},
@@ -54,14 +55,14 @@ var deps = map[string]row{
 
 	// The root package puts all of it together.
 	"": {ours: []string{"cgroup", "internal/kernel", "internal/launch", "internal/proc", "internal/sys", "landlock", "policy", "seccomp",
-		"seccomp/bpf", "supervise", "supervise/ptrace", "syscalls", "unshare"}},
+		"seccomp/bpf", "supervise", "supervise/notify", "supervise/ptrace", "syscalls", "unshare"}},
 
 	// The command reaches no further down than the public packages.
 	"cmd/belljar": {ours: []string{"", "policy", "seccomp", "seccomp/bpf", "supervise", "syscalls", "unshare"},
 		others: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
 
 	// What only tests import.
-	"internal/testkit": {ours: []string{"internal/proc", "test/escapes", "test/programs"}},
+	"internal/testkit": {ours: []string{"internal/kernel", "internal/proc", "test/escapes", "test/programs"}},
 	"test/honest":      {},
 	"test/programs":    {},
 	"test/escapes":     {ours: []string{"test/programs"}},

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/belljar/belljar/internal/kernel"
 )
 
 // States of a layer.
@@ -29,7 +31,7 @@ func (p *plan) enforcement() []Layer {
 	return append(layers,
 		p.groupLayer(),
 		p.landlockLayer(),
-		Layer{"notify", LayerOff, "not in this version"})
+		p.notifyLayer())
 }
 
 func (p *plan) credentialLayer() Layer {
@@ -40,10 +42,23 @@ func (p *plan) credentialLayer() Layer {
 }
 
 func (p *plan) ptraceLayer() Layer {
-	if p.supervisor == NoOne {
+	switch p.supervisor {
+	case NoOne:
 		return Layer{"ptrace", LayerPartial, "follows processes, decides no calls"}
+	case Notify:
+		return Layer{"ptrace", LayerPartial, "follows processes, and decides the calls that notify cannot answer"}
 	}
 	return Layer{"ptrace", LayerOn, ""}
+}
+
+func (p *plan) notifyLayer() Layer {
+	switch {
+	case p.supervisor == Notify:
+		return Layer{"notify", LayerOn, ""}
+	case !kernel.Notify.Have():
+		return Layer{"notify", LayerOff, "needs Linux " + kernel.Notify.Since + ", or a container forbids it"}
+	}
+	return Layer{"notify", LayerOff, "another supervisor decides: " + string(p.supervisor)}
 }
 
 // fileLayer says who keeps the policy's file rules.

@@ -7,11 +7,15 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"syscall"
 
+	"github.com/belljar/belljar/internal/kernel"
 	"github.com/belljar/belljar/internal/launch"
+	"github.com/belljar/belljar/internal/sys"
 	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/seccomp"
 	"github.com/belljar/belljar/seccomp/bpf"
+	"github.com/belljar/belljar/supervise/ptrace"
 )
 
 // filters keeps the filters of the last policies: a judge runs thousands of
@@ -44,14 +48,13 @@ var blank = [3]uint64{0xb3111a20_b3111a21, 0xb3111a22_b3111a23, 0xb3111a24_b3111
 // filter returns the policy as the kernel takes it, an array of struct
 // sock_filter.
 func (p *plan) filter(token *launch.Token) ([]byte, error) {
-	trap, always := p.trapCalls(), p.alwaysTrap()
-	pass := p.passCalls()
-	key := filterKey(p.policy, trap, always, spelled(pass))
+	opts := p.filterOptions()
+	key := filterKey(p.policy, p.supervisor, opts.Trap, opts.Always, spelled(opts.Pass))
 	filters.Lock()
 	t := filters.byKey[key]
 	filters.Unlock()
 	if t == nil {
-		prog, err := seccomp.Compile(p.policy, seccomp.Options{Table: p.table, Trap: trap, Always: always, Pass: pass, Exec: &blank})
+		prog, err := seccomp.Compile(p.withoutListeners(), opts)
 		if err != nil {
 			return nil, err
 		}
@@ -64,6 +67,52 @@ func (p *plan) filter(token *launch.Token) ([]byte, error) {
 		filters.Unlock()
 	}
 	return t.encode(token.Pointers()), nil
+}
+
+// filterOptions says where the filter sends the calls that it does not decide.
+func (p *plan) filterOptions() seccomp.Options {
+	o := seccomp.Options{Table: p.table, Trap: p.trapCalls(), Always: p.alwaysTrap(), Pass: p.passCalls(), Exec: &blank}
+	if p.supervisor == Notify {
+		// The tracer stops the launch where the listener exists and no
+		// instruction of the program has run.
+		o.TrapAction, o.ExecAction, o.Trace = bpf.UserNotif, bpf.Trace, p.tracerCalls(o.Always)
+	}
+	return o
+}
+
+// tracerCalls are the calls that the tracer decides beside notify: what a
+// notification cannot answer, and all that belongs to the tracer's way of
+// answering it. SECCOMP_IOCTL_NOTIF_ADDFD refuses O_PATH descriptors (EBADF, as of
+// Linux 6.18), and openat2 has its flags in memory.
+func (p *plan) tracerCalls(made map[string]bool) map[string][]policy.Cond {
+	path := func(arg int) []policy.Cond {
+		const oPath = 0o10000000 // O_PATH, on every architecture
+		return []policy.Cond{{Arg: arg, Op: policy.Mask, Mask: oPath, Values: []uint64{oPath}}}
+	}
+	calls := map[string][]policy.Cond{"open": path(1), "openat": path(2), "openat2": nil}
+	for name := range made {
+		calls[name] = nil
+	}
+	if !kernel.Mseal.Have() {
+		for _, name := range ptrace.GuardCalls {
+			calls[name] = nil
+		}
+	}
+	return calls
+}
+
+// withoutListeners returns the policy for the filter of a supervised program,
+// which may have no listener of its own, whatever the policy says: a listener
+// answers before any tracer is asked, and the kernel allows one only. The
+// answer is the kernel's for a second listener.
+func (p *plan) withoutListeners() *policy.Policy {
+	if p.supervisor == NoOne {
+		return p.policy
+	}
+	own := *p.policy
+	own.Rules = append([]policy.Rule{{Call: "seccomp", Do: policy.Action{Kind: policy.Deny, Errno: uint16(syscall.EBUSY)},
+		When: []policy.Cond{{Arg: 1, Op: policy.Mask, Mask: sys.SeccompNewListener, Values: []uint64{sys.SeccompNewListener}}}}}, own.Rules...)
+	return &own
 }
 
 func newTemplate(prog bpf.Program) *template {
@@ -110,7 +159,7 @@ func spelled(conds map[string]policy.Cond) map[string]bool {
 }
 
 // filterKey digests all that a filter depends on.
-func filterKey(p *policy.Policy, sets ...map[string]bool) [sha256.Size]byte {
+func filterKey(p *policy.Policy, who Supervisor, sets ...map[string]bool) [sha256.Size]byte {
 	b := make([]byte, 0, 16<<10)
 	action := func(a policy.Action) {
 		b = append(b, byte(a.Kind))
@@ -120,6 +169,7 @@ func filterKey(p *policy.Policy, sets ...map[string]bool) [sha256.Size]byte {
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(s)))
 		b = append(b, s...)
 	}
+	text(string(who))
 	action(p.Default)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(p.Rules)))
 	for i := range p.Rules {

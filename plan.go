@@ -204,6 +204,15 @@ func (p *plan) chooseSupervisor() error {
 		}
 	case Ptrace:
 		p.supervisor = Ptrace
+	case Notify:
+		if p.opts.Watch != nil {
+			return &FeatureError{Feature: "supervisor notify", Why: "a watcher is told all that processes do, which only ptrace sees"}
+		}
+		if !kernel.Notify.Have() {
+			return &FeatureError{Feature: "supervisor notify", MinKernel: kernel.Notify.Since,
+				Why: "seccomp user notification that signals do not interrupt, and pidfd_getfd; some containers refuse them"}
+		}
+		p.supervisor = Notify
 	case NoOne:
 		if need != "" {
 			return &FeatureError{Feature: "supervisor none", Why: need + ", which needs a supervisor"}
@@ -223,7 +232,7 @@ func (p *plan) chooseSupervisor() error {
 		return err
 	}
 	if p.opensFiles() && p.engine.WritesMemory() {
-		return &FeatureError{Feature: "supervisor ptrace", Why: "the policy lets the program write /proc/PID/mem, and with that the paths that were decided"}
+		return &FeatureError{Feature: "supervisor " + string(p.supervisor), Why: "the policy lets the program write /proc/PID/mem, and with that the paths that were decided"}
 	}
 	return nil
 }
@@ -310,7 +319,7 @@ func (p *plan) trapCalls() map[string]bool {
 
 // opensFiles reports whether the tracer opens files for the program.
 func (p *plan) opensFiles() bool {
-	return p.supervisor == Ptrace && p.engine != nil && p.engine.TrapCalls()["openat"]
+	return p.engine != nil && p.engine.TrapCalls()["openat"]
 }
 
 // alwaysTrap are the calls that trap whatever the policy says of them.

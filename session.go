@@ -15,6 +15,7 @@ import (
 	"github.com/belljar/belljar/internal/sys"
 	"github.com/belljar/belljar/landlock"
 	"github.com/belljar/belljar/supervise"
+	"github.com/belljar/belljar/supervise/notify"
 	"github.com/belljar/belljar/supervise/ptrace"
 	"github.com/belljar/belljar/unshare"
 )
@@ -32,6 +33,10 @@ type session struct {
 	group  *cgroup.Group // nil without
 	usage  cgroup.Usage  // of the group, at the end
 	events cgroup.Events
+
+	outside  []launch.Rlimit    // set when there is a listener
+	listener launch.Slot        // the number of the filter's listener
+	notify   *notify.Supervisor // once the program is about to be executed
 
 	started time.Time
 
@@ -81,6 +86,10 @@ func (s *session) build() (err error) {
 		Dir: p.dir, Files: s.files.fds, Umask: umask, Limits: p.rlimits(s.files.largest()),
 		SetIDs: p.setIDs(), UID: p.uid, GID: p.gid, Privileged: p.setIDs() || p.userNS,
 		Parent: life, Restrict: p.landlock.With(p.path, landlock.Held(s.files.fds)).Steps(), Gate: &s.gate, Filter: filter, Token: s.token,
+	}
+	if p.supervisor == Notify {
+		program.Listener = &s.listener
+		s.outside = program.Outside()
 	}
 	s.program = program.Process()
 	if err := s.makeGroup(); err != nil {
@@ -167,6 +176,7 @@ func (s *session) run(ctx context.Context) (*ptrace.Outcome, error) {
 		}
 	}
 	outcome, err := s.tracer.Run()
+	err = errors.Join(err, s.stopNotify(outcome))
 	failure := s.failure()
 	groupErr := s.endGroup()
 	if err = errors.Join(err, s.endSandbox()); failure != nil {
@@ -244,7 +254,50 @@ func (s *session) tracerConfig() ptrace.Config {
 	if s.opts.Watch != nil {
 		cfg.Watcher, cfg.Handled = s.opts.Watch, s.engine.TrapCalls()
 	}
+	if s.supervisor == Notify {
+		cfg.Launching = s.launching
+	}
 	return cfg
+}
+
+// launching gives the filter's listener to the notify supervisor. The program
+// is about to be executed, and nothing of it runs before calls are answered.
+func (s *session) launching(pidfd int) error {
+	err := s.startNotify(pidfd)
+	if err != nil {
+		s.fail(err)
+	}
+	return err
+}
+
+func (s *session) startNotify(pidfd int) error {
+	for _, limit := range s.outside {
+		if err := limit.Set(s.program.PID()); err != nil {
+			return &SetupError{Step: "prlimit64", Err: err, Hint: "no descriptor is left for the filter's listener, so the limit is set from outside"}
+		}
+	}
+	listener, err := sys.PidfdGetfd(pidfd, s.listener.Value())
+	if err != nil {
+		return &SetupError{Step: "pidfd_getfd", Err: err}
+	}
+	s.notify, err = notify.Start(listener, notify.Config{Table: s.table, Handler: s.engine, Lives: s.tracer,
+		Fail: func(err error) { s.fail(&SetupError{Step: "supervise", Err: err}) }})
+	if err != nil {
+		return &SetupError{Step: "supervise", Err: err}
+	}
+	return nil
+}
+
+// stopNotify ends the notify supervisor and adds what it counted to the
+// tracer's. No process is left that could make a call.
+func (s *session) stopNotify(o *ptrace.Outcome) error {
+	if s.notify == nil {
+		return nil
+	}
+	traps, denied, err := s.notify.Stop()
+	o.Traps += traps
+	o.Denied += denied
+	return err
 }
 
 func (s *session) markStart() {

@@ -15,6 +15,7 @@ type Opening struct {
 	object object
 	open   openRequest
 	flags  openBits
+	waits  sys.PinnedOpen // where opening blocks
 }
 
 // openBits are the flags of open(2) that are not the same everywhere.
@@ -106,6 +107,10 @@ func (o *Opening) Open() (fd int, errno syscall.Errno) {
 	return int(int64(value)), errno
 }
 
+// Interrupt makes an Open that blocks fail with EINTR, now or when it is
+// called. Any thread may call it until Close.
+func (o *Opening) Interrupt() { o.waits.Interrupt() }
+
 // openFile opens what was pinned. O_NOCTTY is added, so that no terminal
 // becomes Belljar's own.
 func (o *Opening) openFile(mode uint32) (int, syscall.Errno) {
@@ -134,7 +139,11 @@ func (o *Opening) openFile(mode uint32) (int, syscall.Errno) {
 		// Belljar never becomes their controlling terminal.
 		return -1, syscall.ENXIO
 	}
-	return sys.OpenPinned(obj.fd, flags&^(oCreat|oExcl|o.flags.nofollow), 0)
+	flags &^= oCreat | oExcl | o.flags.nofollow
+	if o.Blocks() {
+		return o.waits.Open(obj.fd, flags)
+	}
+	return sys.OpenPinned(obj.fd, flags, 0)
 }
 
 // create makes the file. What somebody else puts there meanwhile has the path

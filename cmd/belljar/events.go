@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"sync"
 	"syscall"
 	"time"
 
@@ -30,9 +31,12 @@ func (r *reports) observer() func(*supervise.Trap, supervise.Decision) {
 	}
 	start := time.Now()
 	lines := json.NewEncoder(r.buffered)
+	var mu sync.Mutex // several threads decide at once
 	return func(t *supervise.Trap, d supervise.Decision) {
 		e := event{Time: int64(time.Since(start)), PID: t.PID, TID: t.TID, Syscall: callName(t.Arch, t.Nr), Args: t.Args,
 			Path: d.Path, Decision: decisionName(d.Kind), Errno: errnoName(d.Errno), Rule: d.Rule}
+		mu.Lock()
+		defer mu.Unlock()
 		if err := lines.Encode(e); err != nil && r.eventErr == nil {
 			r.eventErr = err
 		}
@@ -49,7 +53,8 @@ func callName(t *syscalls.Table, nr int) string {
 
 func errnoName(e syscall.Errno) string { return syscalls.ErrnoName(uint16(e)) }
 
-// decisionNames spells supervise.Kind as policies do.
+// decisionNames spells supervise.Kind as policies do: a file that Belljar opens
+// for the program is one that the program may open.
 var decisionNames = map[supervise.Kind]string{
 	supervise.Kill: "kill", supervise.Allow: "allow", supervise.Deny: "deny", supervise.Return: "return", supervise.Fail: "fail",
 	supervise.Open: "allow", supervise.Wait: "allow"}

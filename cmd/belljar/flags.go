@@ -65,7 +65,7 @@ var runFlagTable = []flagGroup{
 		{"count", "CALL=N", "end the run at call number N+1", func(f *runFlags, v string) error { return f.overlay.addCount(v) }, completeCalls},
 	}},
 	{"Containment", []runFlag{
-		{"supervisor", "KIND", "who decides calls that the kernel cannot: auto, ptrace or none (default auto)", setSupervisor, func() []string { return supervisorNames }},
+		{"supervisor", "KIND", "who decides calls that the kernel cannot: auto, ptrace, notify or none (default auto)", setSupervisor, func() []string { return supervisorNames }},
 		{"unshare", "", "demand namespaces and a private root (default: where the host allows them)", func(f *runFlags, _ string) error { f.unshare = belljar.On; return nil }, nil},
 		{"no-unshare", "", "run on the host's own root", func(f *runFlags, _ string) error { f.unshare = belljar.Off; return nil }, nil},
 		{"host-network", "", "keep the host's network, as far as the policy allows sockets", func(f *runFlags, _ string) error { f.hostNetwork = true; return nil }, nil},
@@ -152,7 +152,7 @@ func mount(kind string) func(*runFlags, string) error {
 	}
 }
 
-var supervisorNames = []string{"auto", "ptrace", "none"}
+var supervisorNames = []string{"auto", "ptrace", "notify", "none"}
 
 func setSupervisor(f *runFlags, v string) error {
 	switch v {
@@ -163,9 +163,9 @@ func setSupervisor(f *runFlags, v string) error {
 	case "none":
 		f.supervisor = belljar.NoOne
 	case "notify":
-		return errors.New("is not in this version; use auto, ptrace or none")
+		f.supervisor = belljar.Notify
 	default:
-		return errors.New("use auto, ptrace or none")
+		return errors.New("use auto, ptrace, notify or none")
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 var sandboxFlags = map[string][]string{
 	"default": nil,
 	"ptrace":  {"--supervisor=ptrace", "--no-unshare"},
+	"notify":  {"--supervisor=notify", "--no-unshare"},
 	"unshare": {"--supervisor=none", "--unshare"},
 }
 

@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+
+	"github.com/belljar/belljar/internal/kernel"
 )
 
 // Nobody is the user and group that programs run as when root starts them.
@@ -37,6 +39,14 @@ func Namespaces(t testing.TB) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER}
 	if err := cmd.Run(); err != nil {
 		t.Skipf("this host gives user namespaces to root only: %v", err)
+	}
+}
+
+// Notify skips the test on a kernel that is too old for the notify supervisor.
+func Notify(t testing.TB) {
+	t.Helper()
+	if !kernel.Notify.Have() {
+		t.Skipf("the notify supervisor needs Linux %s", kernel.Notify.Since)
 	}
 }
 

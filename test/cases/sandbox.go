@@ -24,6 +24,7 @@ type Sandbox struct {
 // file rules.
 var Sandboxes = []Sandbox{
 	{"ptrace", belljar.Ptrace, belljar.Off},
+	{"notify", belljar.Notify, belljar.Off},
 	{"unshare", belljar.NoOne, belljar.On},
 	{"both", belljar.Auto, belljar.Default},
 }
@@ -52,6 +53,9 @@ func (s Sandbox) Require(t testing.TB) {
 	t.Helper()
 	if s.Unshare == belljar.On {
 		testkit.Namespaces(t)
+	}
+	if s.Supervisor == belljar.Notify {
+		testkit.Notify(t)
 	}
 }
 

@@ -1,0 +1,64 @@
+package notify
+
+import (
+	"fmt"
+	"syscall"
+
+	"github.com/belljar/belljar/internal/sys"
+	"github.com/belljar/belljar/supervise"
+)
+
+// answer does what was decided about a call. An error means that this thread
+// cannot go on.
+func (s *Supervisor) answer(id uint64, trap *supervise.Trap, d supervise.Decision) error {
+	r := sys.Response{ID: id}
+	switch d.Kind {
+	case supervise.Allow:
+		r.Flags = sys.Continue
+	case supervise.Deny:
+		s.denied.Add(1)
+		r.Error = -int32(d.Errno)
+	case supervise.Fail:
+		r.Error = -int32(d.Errno)
+	case supervise.Return:
+		r.Value = int64(d.Value)
+	case supervise.Open:
+		defer d.Opening.Close()
+		fd, errno := d.Opening.Open()
+		return s.hand(id, d.Opening, fd, errno)
+	default:
+		if d.Err != nil {
+			return d.Err
+		}
+		// Without an answer the thread makes no further step until it is
+		// killed, which Violate has begun.
+		s.cfg.Lives.Violate(d, trap)
+		return nil
+	}
+	return s.send(&r)
+}
+
+// send gives an answer. A thread that was killed needs none.
+func (s *Supervisor) send(r *sys.Response) error {
+	switch errno := s.listener.Send(r); errno {
+	case 0, syscall.ENOENT:
+		return nil
+	default:
+		return fmt.Errorf("ioctl(SECCOMP_IOCTL_NOTIF_SEND): %w", errno)
+	}
+}
+
+// hand gives an opened file to the tracee, or the error of opening it.
+func (s *Supervisor) hand(id uint64, o *supervise.Opening, fd int, errno syscall.Errno) error {
+	if errno == 0 {
+		errno = s.listener.SendFile(id, fd, o.Flags()&syscall.O_CLOEXEC != 0)
+		sys.CloseFile(fd)
+		switch errno {
+		case 0, syscall.ENOENT, syscall.ESRCH:
+			return nil
+		case syscall.EINPROGRESS:
+			return fmt.Errorf("ioctl(SECCOMP_IOCTL_NOTIF_ADDFD) was interrupted: %w", errno)
+		}
+	}
+	return s.send(&sys.Response{ID: id, Error: -int32(errno)})
+}

@@ -1,0 +1,137 @@
+package notify
+
+import (
+	"syscall"
+
+	"github.com/belljar/belljar/internal/proc"
+	"github.com/belljar/belljar/internal/sys"
+	"github.com/belljar/belljar/supervise"
+)
+
+// worker is a thread that receives calls and answers them. What it needs for a
+// call it keeps, so that none is allocated.
+type worker struct {
+	*Supervisor
+	call   sys.Notification
+	trap   supervise.Trap
+	tracee tracee
+}
+
+// tracee is the thread that made the call.
+type tracee struct {
+	listener sys.Listener
+	id       uint64
+	tid      int
+}
+
+func (t *tracee) ReadMemory(addr uint64, buf []byte) (int, error) {
+	return sys.ReadMemory(t.tid, addr, buf)
+}
+
+func (t *tracee) WriteMemory(addr uint64, data []byte) (int, error) {
+	return sys.WriteMemory(t.tid, addr, data)
+}
+
+// Valid reports whether the call still waits. Only a thread that was killed
+// stops waiting, since others are not interrupted after the call was received.
+func (t *tracee) Valid() bool { return t.listener.Valid(t.id) }
+
+func (s *Supervisor) addWorker() {
+	s.workers.Add(1)
+	s.idle.Add(1)
+	s.thread(func() error {
+		defer s.workers.Add(-1)
+		if err := sys.BlockSignals(); err != nil {
+			return err
+		}
+		w := &worker{Supervisor: s}
+		for {
+			more, err := w.next()
+			if err != nil || !more {
+				return err
+			}
+		}
+	})
+}
+
+// next waits for a call and answers it. It returns false when the run is over.
+func (w *worker) next() (more bool, err error) {
+	event, err := w.waiter.Wait()
+	if err != nil || event == sys.Stopped {
+		return false, err
+	}
+	if event == sys.Unused {
+		return true, nil // whoever asks for the next event is stopped
+	}
+	errno := w.listener.Receive(&w.call)
+	// While one thread lives it is the one that waits, so nobody else need be
+	// woken before it is answered.
+	alone := w.cfg.Lives.Tasks() <= 1
+	if !alone {
+		if err := w.handOver(); err != nil {
+			return false, err
+		}
+	}
+	switch errno {
+	case 0:
+		err = w.handle()
+	case syscall.ENOENT: // it was killed, or a signal took it back
+	default:
+		err = errno
+	}
+	if err == nil && alone {
+		return true, w.waiter.Rearm()
+	}
+	if !alone {
+		w.idle.Add(1)
+	}
+	return true, err
+}
+
+// handOver lets other workers receive while this one is busy.
+func (w *worker) handOver() error {
+	if w.idle.Add(-1) == 0 && w.workers.Load() < maxWorkers {
+		w.addWorker()
+	}
+	return w.waiter.Rearm()
+}
+
+// handle decides the call and answers it.
+func (w *worker) handle() error {
+	if w.over.Load() || w.cfg.Lives.Dying() {
+		return nil // it is killed while it waits
+	}
+	tid := int(w.call.TID)
+	pid, ok := w.process(tid)
+	if !ok {
+		return nil
+	}
+	w.traps.Add(1)
+	w.tracee = tracee{w.listener, w.call.ID, tid}
+	w.trap.Arch, w.trap.Nr, w.trap.Args = w.cfg.Table, int(w.call.Nr), w.call.Args
+	w.trap.PID, w.trap.TID, w.trap.Tracee = pid, tid, &w.tracee
+	d := w.cfg.Handler.Handle(&w.trap)
+	d = w.cfg.Lives.Admit(&w.trap, d)
+	switch {
+	case d.Kind == supervise.Open && d.Opening.Blocks():
+		w.openLater(d.Opening)
+		return nil
+	case d.Kind == supervise.Wait:
+		w.answerLater(d)
+		return nil
+	}
+	return w.answer(w.call.ID, &w.trap, d)
+}
+
+// process finds the thread group of a thread. One that the tracer does not know
+// is asked for in procfs; without a process there is nothing to decide about.
+func (w *worker) process(tid int) (pid int, ok bool) {
+	if pid = w.cfg.Lives.Thread(tid); pid > 0 {
+		return pid, true
+	}
+	st, err := proc.FS("").Status(tid)
+	if err != nil || !w.listener.Valid(w.call.ID) {
+		return 0, false
+	}
+	return st.Tgid, true
+}
