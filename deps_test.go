@@ -47,6 +47,7 @@ var deps = map[string]row{
 	"supervise/notify": {ours: []string{"internal/proc", "internal/sys", "supervise", "syscalls"}},
 	"supervise/ptrace": {ours: []string{"internal/launch", "internal/proc", "internal/sys", "policy", "supervise", "syscalls"}},
 
+	"trace":    {ours: []string{"policy", "supervise", "syscalls"}},
 	"landlock": {ours: []string{"internal/launch", "internal/sys", "policy"}},
 
 	"cgroup": {ours: []string{"internal/kernel", "internal/launch", "internal/proc"}},

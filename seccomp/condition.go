@@ -98,6 +98,11 @@ func (a argument) ordered(op uint16, v uint64, f facts, yes, no then) bpf.Node {
 		return low(f)
 	}
 	high := bpf.Test{Offset: a.low + 4, Mask: all32, K: uint32(v >> 32)}
+	// Where the low half cannot tell, the high one says it all.
+	if op == bpf.JGE && uint32(v) == 0 || op == bpf.JGT && uint32(v) == all32 {
+		high.Op = op
+		return a.test(high, f, yes, no)
+	}
 	above, same := high, high
 	above.Op, same.Op = bpf.JGT, bpf.JEQ
 	return a.test(above, f, yes, func(f facts) bpf.Node { return a.test(same, f, low, no) })

@@ -21,6 +21,7 @@ const (
 // PT_INTERP. What binfmt_misc would start is seen only by VerifyExec.
 func (e *Engine) decideInterpreters(th thread, o *object, who *actor) Decision {
 	cur := *o // the caller closes o itself
+	var uses []Use
 	for depth := 0; ; depth++ {
 		who.raise() // the kernel reads a program that its user may not
 		next, script, errno := interpreter(&cur)
@@ -28,18 +29,22 @@ func (e *Engine) decideInterpreters(th thread, o *object, who *actor) Decision {
 			cur.close()
 		}
 		if errno != 0 {
-			return Decision{Kind: Fail, Errno: errno, Path: cur.path}
+			return Decision{Kind: Fail, Errno: errno, Path: cur.path, Uses: uses}
 		}
 		if next == "" {
-			return Decision{Kind: Allow}
+			return Decision{Kind: Allow, Uses: uses}
 		}
 		if script && depth == maxScripts {
-			return Decision{Kind: Fail, Errno: syscall.ELOOP, Path: cur.path}
+			return Decision{Kind: Fail, Errno: syscall.ELOOP, Path: cur.path, Uses: uses}
 		}
 		p := pathRequest{dir: atFDCWD, path: next, want: exec}
 		cur = e.resolver.resolve(th, &p, who)
-		if d := e.rules.decide(&cur, &p); d.Kind != Allow || !script || fileType(cur.stat) != syscall.S_IFREG {
+		d := e.rules.decide(&cur, &p)
+		e.used(&d, &cur, &p)
+		uses = append(uses, d.Uses...)
+		if d.Kind != Allow || !script || fileType(cur.stat) != syscall.S_IFREG {
 			cur.close()
+			d.Uses = uses
 			return d
 		}
 	}

@@ -113,9 +113,12 @@ func (e *Engine) decidePaths(t *Trap, call *pathCall, who *actor, onBehalf bool)
 	}
 	th := thread{t.PID, t.TID}
 	allowed := Decision{Kind: Allow}
+	var uses []Use
 	for i := range req.n {
 		objects[i] = e.resolver.resolve(th, &req.paths[i], who)
 		d := e.decidePath(th, &objects[i], &req.paths[i], who)
+		uses = append(uses, d.Uses...)
+		d.Uses = uses
 		if d.Kind != Allow {
 			return d
 		}
@@ -123,6 +126,7 @@ func (e *Engine) decidePaths(t *Trap, call *pathCall, who *actor, onBehalf bool)
 			allowed = d
 		}
 	}
+	allowed.Uses = uses
 	if onBehalf && call.open != notOpen {
 		allowed.Kind, allowed.Opening = Open, e.opening(t, &req, &objects[0])
 	}
@@ -131,11 +135,22 @@ func (e *Engine) decidePaths(t *Trap, call *pathCall, who *actor, onBehalf bool)
 
 func (e *Engine) decidePath(th thread, o *object, p *pathRequest, who *actor) Decision {
 	d := e.rules.decide(o, p)
+	e.used(&d, o, p)
 	if d.Kind != Allow || p.want&exec == 0 || fileType(o.stat) != syscall.S_IFREG {
 		return d
 	}
-	if i := e.decideInterpreters(th, o, who); i.Kind != Allow {
+	i := e.decideInterpreters(th, o, who)
+	d.Uses = append(d.Uses, i.Uses...)
+	if i.Kind != Allow {
+		i.Uses = d.Uses
 		return i
 	}
 	return d
+}
+
+// used notes the object of a decision, for those who observe.
+func (e *Engine) used(d *Decision, o *object, p *pathRequest) {
+	if e.observe != nil && o.path != "" {
+		d.Uses = append(d.Uses, Use{Path: o.path, Access: p.want})
+	}
 }

@@ -3,6 +3,7 @@ package supervise
 import (
 	"syscall"
 
+	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/syscalls"
 )
 
@@ -43,12 +44,22 @@ type Decision struct {
 	Rule  string        // where the deciding rule was written, "" when there is none
 	Path  string        // the object that was decided, "" when the call has no path
 
+	// Uses are the objects that the call reaches for, as far as they were
+	// decided, where the engine has an Observe.
+	Uses []Use
+
 	// Opening is the file to open, for Open alone. Whoever gets it closes it.
 	Opening *Opening
 	// Waiting is the call under way, for Wait alone.
 	Waiting *Waiting
 	// Err is why Belljar itself had to end the run, for Kill alone.
 	Err error
+}
+
+// Use is one object of a call.
+type Use struct {
+	Path   string // canonical; what has no path has a name such as "pipe:[7]"
+	Access policy.Access
 }
 
 // Kind is how a Decision answers.

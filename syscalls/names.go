@@ -88,6 +88,20 @@ func realTimeName(n int) string {
 // depends on the architecture is not found: a policy has one meaning on all.
 func Constant(name string) (uint64, bool) { return lookup(constants, name) }
 
+// ConstantName returns the constant with a value among those whose names begin
+// with prefix, such as "PR_": of several the one with the shortest name, "" for
+// none.
+func ConstantName(prefix string, v uint64) string {
+	best := ""
+	i, _ := slices.BinarySearchFunc(constants, prefix, func(n named, p string) int { return strings.Compare(n.name, p) })
+	for ; i < len(constants) && strings.HasPrefix(constants[i].name, prefix); i++ {
+		if n := constants[i]; n.value == v && (best == "" || len(n.name) < len(best)) {
+			best = n.name
+		}
+	}
+	return best
+}
+
 // Varies reports whether a constant exists but depends on the architecture.
 func Varies(name string) bool {
 	_, ok := slices.BinarySearch(varying, name)
@@ -103,7 +117,7 @@ func Constants() []string { return namesOf(constants) }
 // Names lists the calls of all tables, sorted.
 func Names() []string {
 	var all []string
-	for _, t := range []*Table{AMD64, I386, ARM64} {
+	for _, t := range tables {
 		for _, name := range t.Calls() {
 			all = append(all, name)
 		}

@@ -15,9 +15,15 @@ type Table struct {
 	sorted []uint16 // numbers, in the order of their names
 }
 
+// tables are all tables.
+var tables = []*Table{AMD64, I386, ARM64}
+
+// Tables returns all tables.
+func Tables() []*Table { return slices.Clone(tables) }
+
 // ForGOARCH returns the table of a GOARCH, or nil where Belljar has none.
 func ForGOARCH(goarch string) *Table {
-	for _, t := range []*Table{AMD64, I386, ARM64} {
+	for _, t := range tables {
 		if t.GOARCH == goarch {
 			return t
 		}
@@ -60,7 +66,7 @@ func (t *Table) Calls() iter.Seq2[int, string] {
 
 // Known reports whether any table has a call with this name.
 func Known(name string) bool {
-	for _, t := range []*Table{AMD64, I386, ARM64} {
+	for _, t := range tables {
 		if _, ok := t.Number(name); ok {
 			return true
 		}
