@@ -73,10 +73,11 @@ func prepare() error {
 }
 
 // leaveRootfs makes the initramfs a mount like any other: pivot_root(2)
-// refuses the first one of all, in which init starts.
+// refuses the first one of all, in which init starts, and which anybody may
+// write to.
 func leaveRootfs() error {
 	const at = "/mnt"
-	return errors.Join(syscall.Mount("/", at, "", syscall.MS_BIND, ""), os.Chdir(at),
+	return errors.Join(os.Chmod("/", 0o755), syscall.Mount("/", at, "", syscall.MS_BIND, ""), os.Chdir(at),
 		syscall.Mount(".", "/", "", syscall.MS_MOVE, ""), syscall.Chroot("."), os.Chdir("/"))
 }
 

@@ -5,6 +5,7 @@
 // wrong file was opened. With a fourth argument the other thread writes the
 // program's own buffer instead, from which the path is read.
 //
+// build: static
 // run: policy=observe args="/etc/passwd /etc/hostname 0.2" verdict=ok stdout="gave way 0, wins 0\n"
 // run: policy=observe args="/etc/passwd /etc/passwd 0.2 buffer" verdict=ok stdout="gave way 0, wins 0\n"
 #include "victim.h"
