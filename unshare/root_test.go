@@ -110,15 +110,17 @@ func TestDirRoot(t *testing.T) {
 
 func TestWritableDirRoot(t *testing.T) {
 	dir := hostDir(t)
+	// DirRoot mounts /dev where the directory has one. Debian 11's kernel, which
+	// has TOMOYO switched on, looks /dev/fd/0 up when init is executed.
 	var mounts []Mount
-	for _, name := range []string{"/proc", "/usr", "/bin", "/lib", "/lib64"} {
+	for _, name := range []string{"/proc", "/dev", "/usr", "/bin", "/lib", "/lib64"} {
 		if _, err := os.Stat(name); err != nil {
 			continue // arm64 has no /lib64
 		}
 		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if name != "/proc" {
+		if name != "/proc" && name != "/dev" {
 			mounts = append(mounts, Mount{Source: name, Target: name})
 		}
 	}

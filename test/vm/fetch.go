@@ -157,9 +157,19 @@ func fetchUserland(ctx context.Context, cache string, a arch, refresh bool) (str
 		return "", err
 	}
 	what := sha256.Sum256(fmt.Append(nil, userland, needless))
-	file := filepath.Join(cache, fmt.Sprintf("userland-%s-%s-%x.cpio", suite, a.name, what[:4]))
+	prefix := filepath.Join(cache, "userland-"+suite+"-"+a.name+"-")
+	file := fmt.Sprintf("%s%x.cpio", prefix, what[:4])
 	if _, err := os.Stat(file); err == nil && !refresh {
 		return file, nil
+	}
+	old, err := filepath.Glob(prefix + "*")
+	if err != nil {
+		return "", err
+	}
+	for _, name := range old {
+		if err := os.Remove(name); err != nil {
+			return "", err
+		}
 	}
 	apt, err := newApt(cache, suite, a.name)
 	if err != nil {

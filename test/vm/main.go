@@ -19,6 +19,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -102,6 +103,11 @@ func (o *options) one(ctx context.Context, cache, kernelName, archName string) (
 		return 2, err
 	}
 	begin := time.Now()
+	unlock, err := lockCache(cache)
+	if err != nil {
+		return 2, err
+	}
+	defer unlock()
 	k, err := fetchKernel(ctx, cache, release.suite, a, o.refresh)
 	if err != nil {
 		return 2, fmt.Errorf("the kernel of Debian %s: %w", release.suite, err)
@@ -119,6 +125,7 @@ func (o *options) one(ctx context.Context, cache, kernelName, archName string) (
 	if err != nil {
 		return 2, err
 	}
+	unlock()
 	fmt.Printf("Linux %s (Debian %s) on %s by %s: %d packages' tests; made ready in %.0f s\n",
 		k.version, release.suite, a.name, o.accel, len(p.Jobs), time.Since(begin).Seconds())
 
@@ -163,4 +170,17 @@ func cacheDir() (string, error) {
 	}
 	dir := filepath.Join(base, "belljar-vm")
 	return dir, os.MkdirAll(dir, 0o755)
+}
+
+// lockCache waits until no other process fills the cache. What it returns may
+// be called twice.
+func lockCache(cache string) (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(cache, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, fmt.Errorf("flock %s: %w", f.Name(), err)
+	}
+	return func() { f.Close() }, nil
 }

@@ -118,7 +118,7 @@ func victims(ctx context.Context, cache string, a arch) (string, error) {
 			return "", err
 		}
 	}
-	part := prefix + "part"
+	part := prefix + "part" // of a run that was interrupted, removed above
 	if err := errors.Join(os.Mkdir(part, 0o755), testkit.CompileAll(part, a.name)); err != nil {
 		return "", errors.Join(err, os.RemoveAll(part))
 	}
