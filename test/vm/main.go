@@ -132,7 +132,7 @@ func (o *options) one(ctx context.Context, cache, kernelName, archName string) (
 	m := machine{arch: a, kernel: k.file, image: image, accel: o.accel, memory: o.memory, processors: o.processors, steady: o.steady,
 		console: filepath.Join(dir, "console"), timeout: o.timeout}
 	r := newReport(kernelName, release.suite, k.version, a.name, p)
-	log, err := os.Create(filepath.Join(cache, "output-"+kernelName+"-"+a.name+".log"))
+	log, err := newLog(filepath.Join(cache, "output-"+kernelName+"-"+a.name+".log"))
 	if err != nil {
 		return 2, err
 	}
@@ -183,4 +183,12 @@ func lockCache(cache string) (unlock func(), err error) {
 		return nil, fmt.Errorf("flock %s: %w", f.Name(), err)
 	}
 	return func() { f.Close() }, nil
+}
+
+// newLog makes a new file in the place of one that another run may write.
+func newLog(name string) (*os.File, error) {
+	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	return os.Create(name)
 }
