@@ -255,7 +255,8 @@ func (s *session) tracerConfig() ptrace.Config {
 		cfg.Watcher, cfg.Handled = s.opts.Watch, s.engine.TrapCalls()
 	}
 	if s.supervisor == Notify {
-		cfg.Launching = s.launching
+		cfg.Launching, cfg.Restart = s.launching, s.engine.PathCalls()
+		delete(cfg.Restart, "openat2") // which the tracer answers itself
 	}
 	return cfg
 }

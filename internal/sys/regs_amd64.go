@@ -49,6 +49,21 @@ func (r Regs) Done(result uint64) Regs {
 	return r
 }
 
+// Interrupted reports, at the stop before a signal is delivered, whether the
+// signal interrupts a call that is made anew or not as its handler wants.
+func (r *Regs) Interrupted() bool {
+	const restartSys = 512 // ERESTARTSYS
+	return r.Nr() >= 0 && int64(r.raw.Rax) == -restartSys
+}
+
+// Restarted is how the tracee handles the signal and then makes the call anew
+// whatever the handler wants.
+func (r Regs) Restarted() Regs {
+	const restartNoIntr = 513 // ERESTARTNOINTR
+	r.raw.Rax = ^uint64(restartNoIntr - 1)
+	return r
+}
+
 // Again is how the tracee makes, from the start, the call that it was stopped
 // before with r.
 func (r Regs) Again() Regs {

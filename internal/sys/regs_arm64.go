@@ -73,6 +73,14 @@ func (r Regs) Done(result uint64) Regs {
 	return r
 }
 
+// Interrupted is always false: before the stop the kernel has already prepared
+// the call to be made anew, and what becomes of it if the handler does not want
+// that is decided without looking at the registers again (do_signal).
+func (r *Regs) Interrupted() bool { return false }
+
+// Restarted is never needed.
+func (r Regs) Restarted() Regs { return r }
+
 // Again is how the tracee makes, from the start, the call that it was stopped
 // before with r.
 func (r Regs) Again() Regs {

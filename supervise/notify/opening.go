@@ -30,6 +30,7 @@ func (w *worker) openLater(o *supervise.Opening) {
 				return nil
 			case toRestart:
 				errno = restartSys
+				s.cfg.Lives.Interrupted(waits.tid)
 			}
 		}
 		return s.hand(id, o, fd, errno)

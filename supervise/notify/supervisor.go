@@ -23,6 +23,9 @@ type Lives interface {
 	Admit(*supervise.Trap, supervise.Decision) supervise.Decision
 	// Violate ends the run for a call that must not be made.
 	Violate(supervise.Decision, *supervise.Trap)
+	// Interrupted takes note that a call of thread tid is answered with
+	// ERESTARTSYS.
+	Interrupted(tid int)
 	// Dying reports whether the run is over: no call is to be made any more.
 	Dying() bool
 }

@@ -70,6 +70,7 @@ func (t *Tracer) stopped(pid int, sig syscall.Signal) {
 func (t *Tracer) signalled(pid int, k *task, sig syscall.Signal) {
 	k.forking.Store(false)
 	t.watchSignal(pid, k, sig)
+	t.restart(pid, k)
 	switch sig {
 	case syscall.SIGSYS:
 		k.proc.sigsys = true

@@ -21,6 +21,7 @@ func (t *Tracer) Thread(tid int) (pid int) {
 		return 0
 	}
 	k.forking.Store(false)
+	k.interrupted.Store(false)
 	return k.proc.pid
 }
 
@@ -106,4 +107,30 @@ func (t *Tracer) launching(pid int) {
 		t.Kill()
 	}
 	sys.Cont(pid, 0)
+}
+
+// Interrupted takes note that the call of thread tid is answered with
+// ERESTARTSYS: a signal interrupts it as it would without Belljar.
+func (t *Tracer) Interrupted(tid int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if k := t.tasks[tid]; k != nil {
+		k.interrupted.Store(true)
+	}
+}
+
+// restart lets a task that is about to handle a signal make its call anew
+// afterwards, if the signal came before the other supervisor had received the
+// call: such a call has not begun, and no program expects it to be interrupted.
+func (t *Tracer) restart(tid int, k *task) {
+	if k.interrupted.Swap(false) || len(t.again) == 0 {
+		return
+	}
+	var r sys.Regs
+	if sys.ReadRegs(tid, &r) != nil || !t.again[r.Nr()] || !r.Interrupted() {
+		return
+	}
+	r = r.Restarted()
+	// A tracee that was killed meanwhile makes no call.
+	_ = sys.WriteRegs(tid, &r)
 }

@@ -17,6 +17,8 @@ type task struct {
 	// forking: it was allowed to create a task and has not reported it. It is
 	// set under the tracer's lock.
 	forking atomic.Bool
+	// interrupted: its call was answered with ERESTARTSYS.
+	interrupted atomic.Bool
 
 	call  entering
 	made  made // the call that it is in for the tracer

@@ -3,6 +3,8 @@ package ptrace
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -52,6 +54,9 @@ type Config struct {
 	// tracer's thread, with a pidfd of the root process. An error ends the run
 	// and the program is not executed. Nil where the filter allows that execve.
 	Launching func(pidfd int) error
+	// Restart holds calls that the other supervisor answers and that nothing
+	// but a signal before it received them interrupts.
+	Restart map[string]bool
 }
 
 // Cause is why a tracer ended a run before the program did.
@@ -93,6 +98,7 @@ type Tracer struct {
 	exec   map[int]bool // numbers of the calls that execute
 	grow   map[int]bool // numbers of the calls that can make a file grow
 	sends  map[int]bool // numbers of the calls that send signals
+	again  map[int]bool // numbers of Config.Restart
 	guard  map[int]bool // numbers of the calls that map memory
 	made   map[int]bool // numbers of the calls that the tracer makes tasks make
 	number struct{ openat2, mmap, mseal, fcntl int }
@@ -150,6 +156,7 @@ func Seize(root int, cfg Config) (*Tracer, error) {
 		spawn: calls(cfg.Table, SpawnCalls...),
 		exec:  calls(cfg.Table, ExecCalls...),
 		sends: calls(cfg.Table, SignalCalls...),
+		again: calls(cfg.Table, slices.Collect(maps.Keys(cfg.Restart))...),
 		guard: calls(cfg.Table, GuardCalls...),
 		made:  calls(cfg.Table, "openat2", "mmap", "mseal", "fcntl"),
 		grow: calls(cfg.Table, "write", "writev", "pwrite64", "pwritev", "pwritev2", "sendfile", "splice",
