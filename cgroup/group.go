@@ -25,7 +25,8 @@ type Group struct {
 type part struct {
 	*Hierarchy
 	dir   string
-	entry *os.File // what a process enters by; see enter
+	entry *os.File // what a process enters by
+	born  bool     // it is born here, and does not move
 }
 
 // New makes a group. It has a part in each hierarchy that keeps one of the
@@ -109,8 +110,11 @@ func (t *Tree) fill(p *part, l Limits) (err error) {
 	}
 	flags := os.O_WRONLY
 	name := "tasks"
+	// Kernels before 6.4 do not apply the cpuset of the cgroup that a process is
+	// born into (seen on 5.10).
+	p.born = p.Version == 2 && kernel.CloneInto.Have() && l.CPUSet == ""
 	switch {
-	case p.Version == 2 && kernel.CloneInto.Have():
+	case p.born:
 		flags, name = syscall.O_DIRECTORY, ""
 	case p.Version == 2:
 		name = "cgroup.procs"
@@ -127,7 +131,7 @@ func first(words []string) string {
 }
 
 // Enter lets a process of a launch, and all that it starts, be in the group.
-// In version 2 it is born there. In version 1 it moves by itself, before it does
+// In version 2 it is born there, where the kernel can do that. In version 1 it moves by itself, before it does
 // anything else: the kernel lets a task move itself without the lock that makes
 // moving another one wait 10 ms for a grace period of RCU (since 5.5, measured on
 // 6.18).
@@ -135,7 +139,7 @@ func (g *Group) Enter(p *launch.Process) {
 	var steps []launch.Step
 	all := uintptr(1)
 	for _, part := range g.parts {
-		if part.Version == 2 && kernel.CloneInto.Have() {
+		if part.born {
 			p.Cgroup = int(part.entry.Fd())
 			continue
 		}

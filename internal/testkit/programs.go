@@ -146,7 +146,8 @@ var languages = map[string]language{
 	"java": {ext: ".java", tools: []string{"java", "javac"}, compile: func(src, out, _, _ string) *exec.Cmd {
 		return exec.Command("javac", "-d", out, src)
 	}, command: func(t testing.TB, out string) []string {
-		return []string{Tool(t, "java"), "-XX:-UsePerfData", "-Xmx64m", "-cp", out, "Hello"}
+		class, _, _ := strings.Cut(filepath.Base(out), ".")
+		return []string{Tool(t, "java"), "-XX:-UsePerfData", "-cp", out, class}
 	}},
 	"js": {ext: ".js", tools: []string{"node"}, command: interpreter("node")},
 	"py": {ext: ".py", tools: []string{"python3"}, command: interpreter("python3")},

@@ -22,6 +22,7 @@ type Case struct {
 	env      []string
 	stdin    string
 	limits   belljar.Limits
+	cgroup   string // "on" or "off" if the case is about runs with or without one only
 	parity   bool   // the output is the same outside of a sandbox
 	box      string // what becomes of who reaches for the secret in the box; "" gives no box
 	grants   []policy.FileRule
@@ -118,6 +119,11 @@ func (tc *Case) set(key, value string) error {
 		tc.stdin = value
 	case "parity":
 		tc.parity = true
+	case "cgroup":
+		if value != "on" && value != "off" {
+			return fmt.Errorf("want on or off")
+		}
+		tc.cgroup = value
 	case "verdict":
 		tc.verdicts = strings.Split(value, "|")
 	case "signal":

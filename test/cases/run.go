@@ -53,14 +53,16 @@ func testCase(t *testing.T, tc *Case, sub *subject) {
 			if sub.parallel {
 				t.Parallel()
 			}
-			for _, preset := range tc.policies {
-				tc.run(t, s, preset, sub)
+			for _, group := range tc.groups(t) {
+				for _, preset := range tc.policies {
+					tc.run(t, s, preset, group, sub)
+				}
 			}
 		})
 	}
 }
 
-func (tc *Case) run(t *testing.T, s Sandbox, preset string, sub *subject) {
+func (tc *Case) run(t *testing.T, s Sandbox, preset string, group belljar.Switch, sub *subject) {
 	copied := ""
 	if len(sub.args) == 1 {
 		copied = sub.file
@@ -74,6 +76,7 @@ func (tc *Case) run(t *testing.T, s Sandbox, preset string, sub *subject) {
 		args = append(args, a.Fill(strings.ReplaceAll(arg, "{seconds}", fmt.Sprint(RaceSeconds()))))
 	}
 	opts := tc.options(t, s, preset, a)
+	opts.Cgroup = group
 	if copied == "" { // an interpreter's script or class
 		s.Show(&opts, sub.file)
 	}
@@ -88,6 +91,7 @@ func (tc *Case) run(t *testing.T, s Sandbox, preset string, sub *subject) {
 	stdout, stderr := out.Stdout.String(), out.Stderr.String()
 	bad := tc.check(res, stdout, a)
 	bad = append(bad, a.Check()...)
+	bad = append(bad, checkSources(res, group)...)
 	if a.Leaks(stdout + stderr) {
 		bad = append(bad, "the output has a piece of the secret")
 	}
@@ -100,7 +104,7 @@ func (tc *Case) run(t *testing.T, s Sandbox, preset string, sub *subject) {
 		}
 	}
 	if len(bad) > 0 {
-		t.Errorf("%s: %s, policy %s: %s\n  %s\n  result %+v\n  violation %+v\n  stdout %q\n  stderr %q", sub.where, s.Name, preset,
+		t.Errorf("%s: %s, policy %s, cgroup %s: %s\n  %s\n  result %+v\n  violation %+v\n  stdout %q\n  stderr %q", sub.where, s.Name, preset, groupNames[group],
 			strings.Join(tc.args, " "), strings.Join(bad, "\n  "), Brief(res), res.Violation, Clip(stdout), Clip(stderr))
 	}
 }
