@@ -3,6 +3,7 @@ package supervise
 import (
 	"fmt"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -12,14 +13,16 @@ import (
 
 // Waiting is a call that is made on behalf of a tracee and may take as long as
 // somebody else likes. It runs on a thread of its own; the tracee stays stopped
-// until Done. A supervisor ends it with either Decision or Cancel.
+// until Done. A supervisor ends it with Decision, Interrupted or Cancel.
 type Waiting struct {
-	done      chan struct{}
-	decision  Decision
-	addr      *sys.Sockaddr // what the thread may wait with in connect(2)
-	tid       atomic.Int32  // of the thread, 0 before it runs
+	done     chan struct{}
+	decision Decision
+	count    bool // of sendmmsg: the result counts messages, not bytes
+
 	cancelled atomic.Bool
-	count     bool // of sendmmsg: the result counts messages, not bytes
+	mu        sync.Mutex // guards what follows
+	tid       int        // of the thread, 0 when it is in no call
+	fd        int        // the socket that it may wait for in connect(2), or -1
 }
 
 // Done is closed when the call has been made.
@@ -28,30 +31,49 @@ func (w *Waiting) Done() <-chan struct{} { return w.done }
 // Decision is what became of the call. It waits until Done.
 func (w *Waiting) Decision() Decision {
 	<-w.done
-	if d := w.decision; d.Kind != Return || !w.count {
-		return d
+	d := w.decision
+	if d.Kind == Return && w.count {
+		d.Value = 1
 	}
-	w.decision.Value = 1
-	return w.decision
+	return d
 }
 
 // Interrupted is the answer for a tracee that a signal keeps from waiting any
-// longer. As after any interrupted connect(2), the attempt itself goes on.
+// longer: EINTR, unless the call was made, or made in part, meanwhile. A
+// connection that TCP has begun to make is made in the background, as after
+// any interrupted connect(2).
 func (w *Waiting) Interrupted() Decision {
-	return Decision{Kind: Fail, Errno: syscall.EINTR, Rule: w.decision.Rule, Path: w.decision.Path}
+	w.Cancel()
+	d := w.Decision()
+	if d.Kind == Fail && (d.Errno == syscall.EBADF || d.Errno == syscall.EAGAIN) {
+		d.Errno = syscall.EINTR
+	}
+	return d
 }
 
 // Cancel gives the call up, when nobody is left to want its result.
 func (w *Waiting) Cancel() {
 	w.cancelled.Store(true)
-	if w.addr == nil {
-		return // it looks at cancelled from time to time
-	}
-	// A signal restarts connect(2), which then reads an address that
-	// dissociates a TCP socket and that no unix socket accepts.
-	w.addr.Bytes[0], w.addr.Bytes[1] = 0, 0
-	if tid := w.tid.Load(); tid != 0 {
-		sys.Interrupt(int(tid))
+	for {
+		w.mu.Lock()
+		if w.tid == 0 || w.fd < 0 {
+			w.mu.Unlock()
+			return // it looks at cancelled, or is over
+		}
+		// A signal restarts connect(2), which then finds that its descriptor is
+		// no socket any more (EBADF) and leaves the socket as it is.
+		other, errno := sys.OpenFile(sys.AT_FDCWD, "/", sys.O_PATH)
+		if errno == 0 {
+			errno = sys.ReplaceFile(other, w.fd)
+			sys.CloseFile(other)
+		}
+		if errno == 0 {
+			sys.Interrupt(w.tid)
+			w.mu.Unlock()
+			return
+		}
+		w.mu.Unlock()
+		time.Sleep(patience) // Belljar is out of descriptors
 	}
 }
 
@@ -65,25 +87,29 @@ const patience = time.Millisecond
 // the call may block, the answer may be Wait.
 type errand struct {
 	do    func(w *Waiting) (uint64, syscall.Errno)
-	addr  *sys.Sockaddr // of connect
+	fd    int // of connect, else -1
 	real  bool
 	block bool
 	close func() // what the errand holds
 }
 
 func (e *Engine) run(r errand, d Decision) Decision {
-	w := &Waiting{done: make(chan struct{}), decision: d, addr: r.addr}
+	w := &Waiting{done: make(chan struct{}), decision: d, fd: r.fd}
 	go func() {
 		// Never unlocked: the thread keeps the program's user and ends here.
 		runtime.LockOSThread()
 		defer close(w.done)
 		defer r.close()
-		w.tid.Store(int32(sys.ThreadID()))
 		if err := e.identity.become(r.real); err != nil {
 			w.decision = Decision{Kind: Kill, Path: d.Path, Err: err}
 			return
 		}
-		w.decision = d.made(r.do(w))
+		value, errno := uint64(0), syscall.EBADF
+		if w.enter(sys.ThreadID()); !w.cancelled.Load() {
+			value, errno = r.do(w)
+		}
+		w.enter(0) // before close gives up the descriptor
+		w.decision = d.made(value, errno)
 	}()
 	if !r.block {
 		return w.Decision()
@@ -96,6 +122,12 @@ func (e *Engine) run(r errand, d Decision) Decision {
 	case <-timer.C:
 		return Decision{Kind: Wait, Waiting: w, Rule: d.Rule, Path: d.Path}
 	}
+}
+
+func (w *Waiting) enter(tid int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tid = tid
 }
 
 // made is the answer to an allowed call that was made.

@@ -158,7 +158,7 @@ func (e *Engine) connect(t *Trap, who *actor) Decision {
 	}
 	return e.run(errand{
 		do:    func(*Waiting) (uint64, syscall.Errno) { return 0, sys.Connect(p.socket.fd, addr) },
-		addr:  addr,
+		fd:    p.socket.fd,
 		block: block,
 		close: p.close,
 	}, d)
@@ -218,6 +218,7 @@ func (e *Engine) bindPath(t *Trap, p *target, d Decision) Decision {
 			}
 			return 0, sys.Bind(p.socket.fd, sys.MakeSockaddr(unixAddress(p.pin.name)))
 		},
+		fd:    -1,
 		close: p.close,
 	}, d)
 }
@@ -280,6 +281,7 @@ func (e *Engine) listenUnix(t *Trap, p *target, who *actor) Decision {
 	backlog := int(t.Int(1))
 	return e.run(errand{
 		do:    func(*Waiting) (uint64, syscall.Errno) { return 0, sys.ListenSocket(p.socket.fd, backlog) },
+		fd:    -1,
 		close: p.close,
 	}, d)
 }

@@ -108,7 +108,7 @@ func (e *Engine) deliver(t *Trap, flags uint32, who *actor, read func(*message) 
 	}
 	if m.domain == sys.AF_UNIX {
 		// The receiver may be told who sends: the thread's real IDs.
-		return e.run(errand{do: m.deliver, real: true, block: m.wait, close: m.close}, d)
+		return e.run(errand{do: m.deliver, fd: -1, real: true, block: m.wait, close: m.close}, d)
 	}
 	if !who.lower() {
 		m.close()
@@ -126,7 +126,7 @@ func (e *Engine) deliver(t *Trap, flags uint32, who *actor, read func(*message) 
 	if m.data, m.sent = m.data[n:], n; n > 0 {
 		m.control = nil
 	}
-	return e.run(errand{do: m.deliver, block: true, close: m.close}, d)
+	return e.run(errand{do: m.deliver, fd: -1, block: true, close: m.close}, d)
 }
 
 // prepare is all of deliver up to the sending.

@@ -22,7 +22,7 @@ const (
 )
 
 // Sockaddr is a socket's address as the kernel takes it, of which Len bytes
-// count. It lies where it can be changed while a call waits.
+// count.
 type Sockaddr struct {
 	Bytes [128]byte // sizeof(struct sockaddr_storage)
 	Len   int
@@ -106,8 +106,8 @@ func Blocking(fd int) bool {
 	return err == nil && flags&unix.O_NONBLOCK == 0
 }
 
-// Connect is connect(2). Linux reads the address again when a signal restarts
-// the call.
+// Connect is connect(2). When a signal restarts the call, Linux looks its
+// descriptor up again.
 func Connect(fd int, a *Sockaddr) syscall.Errno {
 	_, _, errno := syscall.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&a.Bytes)), uintptr(a.Len))
 	return errno
@@ -180,6 +180,9 @@ func SetThreadIDs(uid, gid uint32, real bool) syscall.Errno {
 
 // ThreadID is gettid(2).
 func ThreadID() int { return unix.Gettid() }
+
+// ReplaceFile makes fd refer to what other refers to, with O_CLOEXEC.
+func ReplaceFile(other, fd int) syscall.Errno { return errnoOf(unix.Dup3(other, fd, unix.O_CLOEXEC)) }
 
 // Interrupt restarts the call that a thread of this process waits in.
 func Interrupt(tid int) {
