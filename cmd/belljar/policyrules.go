@@ -44,7 +44,11 @@ func rowsOf(p *policy.Policy) []ruleRow {
 	}
 	for _, r := range p.Network.Rules {
 		rows = append(rows, ruleRow{section: "network", decision: "allow", what: r.Verb + " " + r.Endpoint,
-			from: position(r.Pos), do: policy.Action{Kind: policy.Allow}})
+			from: position(r.Pos), call: r.Verb, do: policy.Action{Kind: policy.Allow}})
+	}
+	if n := &p.Network; n.Decides() {
+		do := n.Default.OrKill()
+		rows = append(rows, ruleRow{section: "network", decision: do.String(), what: "any other socket or endpoint", from: position(n.Pos), do: do})
 	}
 	return rows
 }

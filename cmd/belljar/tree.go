@@ -57,7 +57,7 @@ limits, and reports its true fate.
 			return unknownCommand(cmd, args[0])
 		},
 	}
-	root.AddCommand(runCommand(), policyCommand(), seccompCommand(), doctorCommand(), demoCommand(), versionCommand())
+	root.AddCommand(runCommand(), policyCommand(), doctorCommand(), demoCommand(), versionCommand())
 	return root
 }
 
