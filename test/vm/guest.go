@@ -21,6 +21,7 @@ const runnerArg = "vm-runner"
 // reaps what others leave, and switches the machine off. What goes wrong is
 // said on the console, which the host shows when the tests' output ends early.
 func guest() {
+	syscall.Umask(0o022) // the kernel starts init with 0
 	err := prepare()
 	if err == nil {
 		err = reapUntilDone()

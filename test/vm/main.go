@@ -53,7 +53,7 @@ func main() {
 	flag.BoolVar(&o.verbose, "v", false, "print what the guest prints")
 	flag.BoolVar(&o.all, "all", false, "run every kernel, and write the table")
 	flag.BoolVar(&o.refresh, "refresh", false, "ask Debian for newer packages than those in the cache")
-	flag.StringVar(&o.table, "table", "", "write the table of the last whole runs to this file, running nothing")
+	flag.StringVar(&o.table, "table", "", "write the table of the last runs to this file, running nothing")
 	flag.DurationVar(&o.timeout, "timeout", time.Hour, "end a guest that is not done by then")
 	flag.IntVar(&o.memory, "memory", 3072, "the guest's memory, in MiB")
 	flag.IntVar(&o.processors, "processors", 2, "the guest's processors")
@@ -145,7 +145,7 @@ func (o *options) one(ctx context.Context, cache, kernelName, archName string) (
 	r.stopped = errors.Join(m.run(ctx, r), r.stopped)
 	r.finish(m.console)
 	r.print(os.Stdout)
-	if o.whole() {
+	if o.run == "" { // all tests of a package belong in the table
 		if err := r.save(cache); err != nil {
 			return 2, err
 		}
@@ -154,12 +154,6 @@ func (o *options) one(ctx context.Context, cache, kernelName, archName string) (
 		return 1, nil
 	}
 	return 0, nil
-}
-
-// whole reports whether everything is run, so that the results belong in the
-// table.
-func (o *options) whole() bool {
-	return o.packages == "" && o.run == ""
 }
 
 // cacheDir is where packages and results are kept from run to run.

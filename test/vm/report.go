@@ -21,8 +21,6 @@ type report struct {
 	Suite   string
 	Version string
 	Arch    string
-	Commit  string
-	Date    string
 	Jobs    []jobResult
 
 	plan    *plan
@@ -39,6 +37,7 @@ type report struct {
 // have subtests are not counted, their subtests are.
 type jobResult struct {
 	Package, User string
+	Commit, Date  string // of the source tree, and of the run
 	Status        string // "exit status 0"; empty: it did not end
 	Seconds       float64
 	Passed        int
@@ -49,10 +48,11 @@ type jobResult struct {
 type failure struct{ Test, Output string }
 
 func newReport(kernel, suite, version, arch string, p *plan) *report {
-	r := &report{Kernel: kernel, Suite: suite, Version: version, Arch: arch, Commit: commit(), Date: time.Now().UTC().Format("2006-01-02"),
+	r := &report{Kernel: kernel, Suite: suite, Version: version, Arch: arch,
 		plan: p, log: io.Discard, current: -1, raw: make([]bytes.Buffer, len(p.Jobs))}
+	source, today := commit(), time.Now().UTC().Format(time.DateOnly)
 	for _, j := range p.Jobs {
-		r.Jobs = append(r.Jobs, jobResult{Package: j.Package, User: j.User})
+		r.Jobs = append(r.Jobs, jobResult{Package: j.Package, User: j.User, Commit: source, Date: today})
 	}
 	return r
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -46,6 +47,9 @@ func TestReport(t *testing.T) {
 	for i := range r.Jobs[0].Failed {
 		r.Jobs[0].Failed[i].Output = ""
 	}
+	for i := range r.Jobs {
+		r.Jobs[i].Commit, r.Jobs[i].Date = "", ""
+	}
 	want := []jobResult{
 		{Package: "a", User: "root", Status: "exit status 1", Seconds: 1.5, Passed: 1, Failed: []failure{{Test: "TestTable/bad"}},
 			Skipped: map[string][]string{"this kernel has no mseal": {"TestTable/old"}}},
@@ -81,6 +85,31 @@ func TestReportIsNeverGood(t *testing.T) {
 		if reportOf(t, text).good() {
 			t.Errorf("%s: good", name)
 		}
+	}
+}
+
+// TestSave proves that what is kept of a package stays until it is tested
+// again, and that what did not end is not kept.
+func TestSave(t *testing.T) {
+	cache := t.TempDir()
+	r := reportOf(t, guestOutput)
+	if err := r.save(cache); err != nil {
+		t.Fatal(err)
+	}
+	r = reportOf(t, "T begin 1\nT end 1 2000 exit status 0\nT done\n")
+	if err := r.save(cache); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := loadReport(cache, "6.1", "amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, j := range kept.Jobs {
+		got = append(got, fmt.Sprintf("%s %g %d", j.Package, j.Seconds, len(j.Failed)))
+	}
+	if diff := cmp.Diff([]string{"b 2 0", "a 1.5 1"}, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

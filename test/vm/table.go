@@ -26,7 +26,7 @@ same on every kernel are left out.
 
 `
 
-// writeTable writes what the last whole runs of the matrix found.
+// writeTable writes what the last runs of the matrix found.
 func writeTable(cache, name string) error {
 	var columns []*report
 	for _, m := range matrix {
@@ -60,7 +60,7 @@ func table(columns []*report) string {
 	}
 	b.WriteString("\n| tested | |")
 	for _, r := range columns {
-		fmt.Fprintf(&b, " %s, %s |", r.Commit, r.Date)
+		b.WriteString(" " + r.commits() + " |")
 	}
 	b.WriteString("\n")
 	for _, row := range rows(columns) {
@@ -146,13 +146,42 @@ func (r *report) file(cache string) string {
 	return filepath.Join(cache, "results-"+r.Kernel+"-"+r.Arch+".json")
 }
 
-// save keeps the results for the table.
+// save keeps the results of the packages whose tests came to their end, beside
+// those that are kept of other packages on the same kernel.
 func (r *report) save(cache string) error {
-	text, err := json.MarshalIndent(r, "", " ")
+	kept, err := loadReport(cache, r.Kernel, r.Arch)
+	if err != nil {
+		return err
+	}
+	var jobs []jobResult
+	for _, j := range r.Jobs {
+		if j.Status != "" {
+			jobs = append(jobs, j)
+		}
+	}
+	if kept != nil && kept.Version == r.Version {
+		for _, old := range kept.Jobs {
+			if !slices.ContainsFunc(jobs, func(j jobResult) bool { return j.Package == old.Package && j.User == old.User }) {
+				jobs = append(jobs, old)
+			}
+		}
+	}
+	merged := *r
+	merged.Jobs = jobs
+	text, err := json.MarshalIndent(merged, "", " ")
 	if err != nil {
 		return err
 	}
 	return writeFile(r.file(cache), func(w io.Writer) error { _, err := w.Write(text); return err })
+}
+
+// commits lists the states of the source tree that were tested.
+func (r *report) commits() string {
+	var all []string
+	for _, j := range r.Jobs {
+		all = append(all, j.Commit+" ("+j.Date+")")
+	}
+	return some(all, len(all))
 }
 
 // loadReport returns what save kept, nil if there is nothing yet.
