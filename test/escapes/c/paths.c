@@ -253,7 +253,7 @@ static void hard(char **args) {
 	struct stat st;
 	long r = -1;
 	if (strcmp(how, "link") == 0) {
-		if (syscall(SYS_symlink, p, "l") != 0)
+		if (symlink(p, "l") != 0)
 			die("symlink");
 		r = open("l", O_RDONLY);
 	} else if (strcmp(how, "relative") == 0)
