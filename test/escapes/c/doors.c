@@ -88,9 +88,11 @@
 // run: policy=judge,compile args="personality" verdict=ok contains="refused: EINVAL"
 // run: policy=observe args="personality" verdict=ok contains="refused: EPERM"
 //
-// Its own listener would answer CONTINUE to every call before the supervisor is asked.
+// Its own listener would answer CONTINUE to every call before the supervisor is
+// asked. A supervised program is told that there is one.
 //
-// run: policy=judge,compile,interpreter,observe args="listener" verdict=violation syscall=seccomp
+// run: in=supervised policy=judge,compile,interpreter,observe args="listener" verdict=ok contains="refused: EBUSY"
+// run: in=unshare policy=judge,compile,interpreter,observe args="listener" verdict=violation syscall=seccomp
 //
 // A program that has no path.
 //

@@ -296,7 +296,7 @@ static void mem(char **args) {
 
 // processes looks at what other processes show.
 static void processes(char **args) {
-	static const char *files[] = {"environ", "mem", "maps", "root/etc/hostname", "cwd/x", "exe", "fd/0", "auxv", "stack", "syscall",
+	static const char *files[] = {"environ", "mem", "maps", "root/etc/hostname", "cwd/x", "fd/0", "auxv", "stack", "syscall",
 		"task/1/environ", "map_files", "io", "fdinfo/0", "pagemap"};
 	char name[128], buf[16];
 	pid_t pids[] = {1, getppid()};
