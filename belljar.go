@@ -87,4 +87,10 @@ type Options struct {
 	// Require names layers that must be on; if one is not, nothing runs.
 	Require []string
 	Umask   *int // nil is 022
+	// Containers is how many sandboxes the Runner keeps parked for its next
+	// commands, which then start faster: those without a directory of their own,
+	// started by root, with a private root that has no directory. Nothing that a
+	// program leaves is there for the next, but process numbers go on counting. Who
+	// sets it closes the Runner.
+	Containers int
 }

@@ -21,6 +21,8 @@ var spawners = []struct {
 	{"unshare-hostnet", &belljar.Options{Supervisor: belljar.NoOne, Unshare: belljar.On, HostNetwork: true}},
 	{"unshare", &belljar.Options{Supervisor: belljar.NoOne, Unshare: belljar.On}},
 	{"both", &belljar.Options{}},
+	{"pooled-hostnet", &belljar.Options{Supervisor: belljar.NoOne, Unshare: belljar.On, HostNetwork: true, Containers: 1}},
+	{"pooled", &belljar.Options{Supervisor: belljar.NoOne, Unshare: belljar.On, Containers: 1}},
 }
 
 func spawn(b *testing.B, runner *belljar.Runner) {
@@ -61,6 +63,7 @@ func benchmarkSpawners(b *testing.B) {
 			if s.opts != nil {
 				s.opts.Policy = judge
 				runner = belljar.NewRunner(*s.opts)
+				defer runner.Close()
 			}
 			for b.Loop() {
 				spawn(b, runner)

@@ -54,9 +54,11 @@ var deps = map[string]row{
 
 	"unshare": {ours: []string{"internal/launch", "internal/proc", "internal/sys", "policy"}},
 
+	"container": {ours: []string{"unshare"}},
+
 	// The root package puts all of it together.
-	"": {ours: []string{"cgroup", "internal/kernel", "internal/launch", "internal/proc", "internal/sys", "landlock", "policy", "seccomp",
-		"seccomp/bpf", "supervise", "supervise/notify", "supervise/ptrace", "syscalls", "unshare"}},
+	"": {ours: []string{"cgroup", "container", "internal/kernel", "internal/launch", "internal/proc", "internal/sys", "landlock", "policy",
+		"seccomp", "seccomp/bpf", "supervise", "supervise/notify", "supervise/ptrace", "syscalls", "unshare"}},
 
 	// The command reaches no further down than the public packages.
 	"cmd/belljar": {ours: []string{"", "policy", "seccomp", "seccomp/bpf", "supervise", "syscalls", "unshare"},

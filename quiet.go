@@ -13,13 +13,13 @@ import (
 // file that another program nobody trusts may write, mapped, would be memory in
 // common. Files that were handed over are the caller's to keep from others.
 func (p *plan) quiet() bool {
-	if p.mayCall("io_setup") || p.mayCall("io_uring_setup") {
+	if mayCall(p.policy, "io_setup") || mayCall(p.policy, "io_uring_setup") {
 		return false
 	}
 	if p.root != nil {
 		return p.root.Dir == "" && !p.showsOthers()
 	}
-	return !p.mayCall("shmat") && !p.readsOthers()
+	return !mayCall(p.policy, "shmat") && !p.readsOthers()
 }
 
 // showsOthers reports whether the private root shows what is neither the
@@ -69,10 +69,10 @@ func ofSystem(path string) bool {
 	return false
 }
 
-// mayCall reports whether the policy lets some form of a call through.
-func (p *plan) mayCall(name string) bool {
-	for i := range p.policy.Rules {
-		r := &p.policy.Rules[i]
+// mayCall reports whether a policy lets some form of a call through.
+func mayCall(p *policy.Policy, name string) bool {
+	for i := range p.Rules {
+		r := &p.Rules[i]
 		if !r.Names(name) {
 			continue
 		}
@@ -83,5 +83,5 @@ func (p *plan) mayCall(name string) bool {
 			return false
 		}
 	}
-	return p.policy.Default.Kind == policy.Allow || p.policy.Default.Kind == policy.Trap
+	return p.Default.Kind == policy.Allow || p.Default.Kind == policy.Trap
 }

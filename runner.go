@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/belljar/belljar/container"
 	"github.com/belljar/belljar/internal/kernel"
 	"github.com/belljar/belljar/landlock"
 	"github.com/belljar/belljar/policy"
@@ -35,6 +36,8 @@ type Runner struct {
 	mounts    *unshare.Template // of base
 	sandboxes int               // made without it
 	noMore    bool              // it cannot be made here
+
+	containers *container.Pool // of base
 }
 
 // NewRunner returns a runner. Mistakes in the options are reported by Run.

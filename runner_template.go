@@ -10,6 +10,9 @@ import (
 // sandbox returns the processes of a sandbox around program. From the second
 // one on, what sandboxes can share is mounted once for all.
 func (r *Runner) sandbox(spec *unshare.Spec, program *launch.Process, life *launch.Lifeline) (*unshare.Sandbox, error) {
+	if pool := r.pool(spec); pool != nil {
+		return parked(pool, spec, program, life)
+	}
 	if t := r.template(spec); t != nil && t.Fits(spec) {
 		return t.Sandbox(spec, program, life)
 	}
@@ -51,6 +54,12 @@ func (r *Runner) template(spec *unshare.Spec) *unshare.Template {
 func (r *Runner) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.containers != nil {
+		if err := r.containers.Close(); err != nil {
+			return err
+		}
+		r.containers = nil
+	}
 	if r.mounts == nil {
 		return nil
 	}

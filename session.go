@@ -113,6 +113,9 @@ func (s *session) build() (err error) {
 func (p *plan) setIDs() bool { return syscall.Geteuid() == 0 }
 
 func (s *session) close() {
+	if s.sandbox != nil {
+		s.sandbox.Drop()
+	}
 	if s.files != nil {
 		s.files.close()
 	}
@@ -204,7 +207,7 @@ func (s *session) run(ctx context.Context) (*ptrace.Outcome, error) {
 // cause before what followed from it. All of them are at their end.
 func (s *session) failure() error {
 	if s.sandbox != nil {
-		if err := s.launch.Wait(s.sandbox.Init); err != nil {
+		if err := s.sandbox.Failed(s.launch); err != nil {
 			return err
 		}
 	}
@@ -336,7 +339,7 @@ func (s *session) endSandbox() error {
 	if s.sandbox == nil {
 		return nil
 	}
-	if s.launch.Wait(s.sandbox.Init) != nil {
+	if s.sandbox.Failed(s.launch) != nil {
 		return nil // it never became init, and the tracer has reaped it
 	}
 	_, err := s.sandbox.End()

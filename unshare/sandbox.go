@@ -28,6 +28,13 @@ func (s *Sandbox) Ready(l *launch.Launch) error {
 			err = merr
 		}
 	}
+	if s.parked != nil {
+		if err != nil {
+			s.reapProgram(l)
+			s.Drop()
+		}
+		return err
+	}
 	if s.Init.PID() != 0 && err != nil {
 		s.Kill()
 		if ierr := l.Wait(s.Init); ierr != nil {
@@ -47,10 +54,10 @@ func (s *Sandbox) Ready(l *launch.Launch) error {
 // reapProgram waits for the program's process, if there is one, without a
 // look at its status.
 func (s *Sandbox) reapProgram(l *launch.Launch) error {
-	pid := s.Program.PID()
-	if pid == 0 {
+	if s.Program == nil || s.Program.PID() == 0 {
 		return nil
 	}
+	pid := s.Program.PID()
 	err := l.Wait(s.Program)
 	if _, werr := sys.WaitPID(pid, nil); err == nil {
 		err = werr
@@ -58,14 +65,44 @@ func (s *Sandbox) reapProgram(l *launch.Launch) error {
 	return err
 }
 
-// Kill ends every process in the sandbox. It must not be called after End.
-func (s *Sandbox) Kill() error { return syscall.Kill(s.Init.PID(), syscall.SIGKILL) }
+// Drop gives up a parked sandbox whose run did not end as it should have. After
+// End it does nothing, and neither for a sandbox that is not parked.
+func (s *Sandbox) Drop() { s.giveBack(false) }
+
+func (s *Sandbox) giveBack(ok bool) {
+	if release := s.release; release != nil {
+		s.release = nil
+		release(ok)
+	}
+}
+
+// Failed returns the error of a step that ended init, which never was one
+// then. The sandbox must have ended, or init must have become one.
+func (s *Sandbox) Failed(l *launch.Launch) error {
+	if s.parked != nil {
+		return nil
+	}
+	return l.Wait(s.Init)
+}
+
+// Kill ends every process in the sandbox. It must not be called after End. In
+// a parked one it does nothing: who runs the program has to end its processes.
+func (s *Sandbox) Kill() error {
+	if s.parked != nil {
+		return nil
+	}
+	return syscall.Kill(s.Init.PID(), syscall.SIGKILL)
+}
 
 // End kills what is left in the sandbox and waits until it is gone. The
 // program, and every tracee, must have been reaped before: the kernel keeps
 // init until the last process of its namespace is reaped. The usage is of the
 // processes that init adopted and reaped.
 func (s *Sandbox) End() (usage syscall.Rusage, err error) {
+	if s.parked != nil {
+		s.giveBack(true)
+		return usage, nil
+	}
 	if err := s.Kill(); err != nil {
 		return usage, fmt.Errorf("kill init: %w", err)
 	}

@@ -40,11 +40,13 @@ type Sandbox struct {
 	Process *launch.Process
 	// Init is PID 1 of the sandbox. It lives until it is killed; then the
 	// kernel kills everything in the sandbox.
-	Init    *launch.Process
+	Init    *launch.Process // nil in a parked sandbox, which has had its own before
 	Program *launch.Process
 
 	mapper   *mapper
 	template *Template // whose descriptor a step uses
+	parked   *Parked   // which it runs in, instead of an Init of its own
+	release  func(ok bool)
 }
 
 var hasMountSetattr = sync.OnceValue(sys.HasMountSetattr)
@@ -64,22 +66,16 @@ func (s *Spec) Sandbox(program *launch.Process, parent *launch.Lifeline) (*Sandb
 }
 
 func (s *Spec) sandbox(mounts []launch.Step, program *launch.Process, parent *launch.Lifeline) (*Sandbox, error) {
-	exec, err := initSteps()
+	var ids *mapper
+	init, err := initProcess(mounts, parent)
 	if err != nil {
 		return nil, err
 	}
-	var ids *mapper
 	if s.User && os.Geteuid() == 0 {
 		if ids, err = newMapper(parent); err != nil {
 			return nil, err
 		}
 	}
-
-	init := &launch.Process{Name: "init"}
-	init.Steps = append(init.Steps, parent.Steps()...)
-	init.Steps = append(init.Steps, call("setsid", syscall.SYS_SETSID))
-	init.Steps = append(init.Steps, mounts...)
-	init.Steps = append(init.Steps, exec...)
 
 	helper := &launch.Process{Name: "namespaces"}
 	helper.Steps = append(helper.Steps, parent.Steps()...)
@@ -91,10 +87,26 @@ func (s *Spec) sandbox(mounts []launch.Step, program *launch.Process, parent *la
 		launch.Step{Name: "clone", Fork: init, Flags: syscall.CLONE_PARENT},
 		// Until init has executed its program it shares Belljar's memory,
 		// and the root is not finished.
-		launch.Step{Name: "await init", Join: init},
-		launch.Step{Name: "clone", Fork: program, Flags: syscall.CLONE_PARENT},
-		launch.Step{Name: "exit", Exit: true})
+		launch.Step{Name: "await init", Join: init})
+	if program != nil {
+		helper.Steps = append(helper.Steps, launch.Step{Name: "clone", Fork: program, Flags: syscall.CLONE_PARENT})
+	}
+	helper.Steps = append(helper.Steps, launch.Step{Name: "exit", Exit: true})
 	return &Sandbox{Process: helper, Init: init, Program: program, mapper: ids}, nil
+}
+
+// initProcess returns the process that makes the mounts and becomes init.
+func initProcess(mounts []launch.Step, parent *launch.Lifeline) (*launch.Process, error) {
+	exec, err := initSteps()
+	if err != nil {
+		return nil, err
+	}
+	init := &launch.Process{Name: "init"}
+	init.Steps = append(init.Steps, parent.Steps()...)
+	init.Steps = append(init.Steps, call("setsid", syscall.SYS_SETSID))
+	init.Steps = append(init.Steps, mounts...)
+	init.Steps = append(init.Steps, exec...)
+	return init, nil
 }
 
 // namespaceTable has the namespaces that every sandbox gets.
@@ -111,18 +123,24 @@ var namespaceTable = []struct {
 	{syscall.CLONE_NEWNET, "CLONE_NEWNET"},
 }
 
-// namespaces returns the calls that make them.
-func (s *Spec) namespaces(mapper *mapper) []launch.Step {
-	var flags uintptr
-	var names []string
+// flags returns the namespaces that a sandbox has.
+func (s *Spec) flags(apart uintptr) (flags uintptr, names string) {
+	var list []string
 	for _, n := range namespaceTable {
-		if n.flag == syscall.CLONE_NEWUSER && !s.User || n.flag == syscall.CLONE_NEWNET && s.HostNetwork || n.flag == sys.CloneNewcgroup && s.HostCgroup {
+		if n.flag == syscall.CLONE_NEWUSER && !s.User || n.flag == syscall.CLONE_NEWNET && s.HostNetwork ||
+			n.flag == sys.CloneNewcgroup && s.HostCgroup || n.flag&apart != 0 {
 			continue
 		}
 		flags |= n.flag
-		names = append(names, n.name)
+		list = append(list, n.name)
 	}
-	steps := []launch.Step{call("unshare", syscall.SYS_UNSHARE, launch.Named(flags, strings.Join(names, "|")))}
+	return flags, strings.Join(list, "|")
+}
+
+// namespaces returns the calls that make them.
+func (s *Spec) namespaces(mapper *mapper) []launch.Step {
+	flags, names := s.flags(0)
+	steps := []launch.Step{call("unshare", syscall.SYS_UNSHARE, launch.Named(flags, names))}
 	switch {
 	case mapper != nil:
 		steps = mapper.around(steps)

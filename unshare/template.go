@@ -11,16 +11,22 @@ import (
 	"github.com/belljar/belljar/internal/sys"
 )
 
+// template is a root, divided into what sandboxes have in common and what each
+// must have for itself.
+type template struct {
+	mounts   []Mount // of the root that it was made from
+	shared   []Mount // what all have in common, expanded
+	own      []Mount // what each sandbox must add, expanded
+	sources  []inode // of the binds in shared
+	uid, gid int
+}
+
 // Template is a mount namespace with those parts of a root that no sandbox can
 // change, so that they are mounted once for many: a sandbox copies the
 // namespace in one call and adds what must be its own. Only root can enter it.
 type Template struct {
-	ns       *os.File
-	mounts   []Mount // of the root that it was made from
-	shared   []Mount // what is mounted in it, expanded
-	own      []Mount // what each sandbox must add, expanded
-	sources  []inode // of the binds in shared
-	uid, gid int
+	template
+	ns *os.File
 }
 
 // inode says which file or directory a path led to.
@@ -37,9 +43,9 @@ func inodeOf(path string) (inode, error) {
 	return inode{path, uint64(st.Dev), st.Ino}, nil
 }
 
-// Fresh reports whether all that is mounted in the template is still what the
+// Fresh reports whether all that sandboxes have in common is still what the
 // host has at these paths: a file may have been replaced by another.
-func (t *Template) Fresh() bool {
+func (t *template) Fresh() bool {
 	for _, s := range t.sources {
 		if now, err := inodeOf(s.path); err != nil || now != s {
 			return false
@@ -52,10 +58,10 @@ func (t *Template) Fresh() bool {
 func (t *Template) Close() error { return t.ns.Close() }
 
 // split divides mounts into those that sandboxes can share and those that each
-// must have anew: /proc, every tmpfs, and what lies in them.
-func split(mounts []Mount) (shared, own []Mount) {
+// must have anew: those of which anew is true, and what lies in them.
+func split(mounts []Mount, anew func(Mount) bool) (shared, own []Mount) {
 	for _, m := range mounts {
-		if m.Kind == Proc || m.Kind == Tmpfs || inside(own, m) {
+		if anew(m) || inside(own, m) {
 			own = append(own, m)
 		} else {
 			shared = append(shared, m)
@@ -72,18 +78,10 @@ func inside(mounts []Mount, m Mount) bool {
 	})
 }
 
-// Template mounts what sandboxes of this Spec can share. The calling goroutine
-// must be locked to its thread.
-func (s *Spec) Template() (*Template, error) {
-	if s.User || s.Root == nil || s.Root.Dir != "" || !hasMountSetattr() {
-		return nil, fmt.Errorf("template: only of a private root without a directory, as root: %w", syscall.EINVAL)
-	}
-	life, err := launch.Self()
-	if err != nil {
-		return nil, err
-	}
-	t := &Template{mounts: s.Root.Mounts, uid: s.UID, gid: s.GID}
-	t.shared, t.own = split(s.Root.forUser(s.UID, s.GID).expand().Mounts)
+// template divides the Spec's root.
+func (s *Spec) template(anew func(Mount) bool) (template, error) {
+	t := template{mounts: s.Root.Mounts, uid: s.UID, gid: s.GID}
+	t.shared, t.own = split(s.Root.forUser(s.UID, s.GID).expand().Mounts, anew)
 	// What cannot be there to be masked need not be looked for each time.
 	t.own = slices.DeleteFunc(t.own, func(m Mount) bool {
 		_, err := os.Lstat(m.Target)
@@ -95,9 +93,27 @@ func (s *Spec) Template() (*Template, error) {
 		}
 		id, err := inodeOf(m.Source)
 		if err != nil {
-			return nil, err
+			return t, err
 		}
 		t.sources = append(t.sources, id)
+	}
+	return t, nil
+}
+
+// Template mounts what sandboxes of this Spec can share. The calling goroutine
+// must be locked to its thread.
+func (s *Spec) Template() (*Template, error) {
+	if s.User || s.Root == nil || s.Root.Dir != "" || !hasMountSetattr() {
+		return nil, fmt.Errorf("template: only of a private root without a directory, as root: %w", syscall.EINVAL)
+	}
+	life, err := launch.Self()
+	if err != nil {
+		return nil, err
+	}
+	t := new(Template)
+	t.template, err = s.template(func(m Mount) bool { return m.Kind == Proc || m.Kind == Tmpfs })
+	if err != nil {
+		return nil, err
 	}
 	mounts, err := t.sharedSteps()
 	if err != nil {
@@ -162,7 +178,7 @@ func (t *Template) sharedSteps() ([]launch.Step, error) {
 // template: what the template says and what the sandbox's root has more.
 //
 // The steps of before come before the template is entered.
-func (t *Template) ownSteps(more []Mount) (before, inside []launch.Step, err error) {
+func (t *template) ownSteps(more []Mount) (before, inside []launch.Step, err error) {
 	mounts := slices.Concat(t.own, more)
 	p := newPlanner(Root{Mounts: mounts}, t.uid, true, 48)
 	p.steps = append(p.steps, call("umask", syscall.SYS_UMASK, launch.Int(0)))
@@ -181,9 +197,12 @@ func (t *Template) ownSteps(more []Mount) (before, inside []launch.Step, err err
 	return p.before, p.steps, nil
 }
 
-// Fits reports whether a sandbox of s can be made from the template: its root
-// is the template's, with at most more mounts in what is not shared.
-func (t *Template) Fits(s *Spec) bool {
+// Fits reports whether a sandbox of s can be made from the template.
+func (t *Template) Fits(s *Spec) bool { return t.fits(s) }
+
+// fits reports whether the root of s is the template's, with at most more
+// mounts in what is not shared.
+func (t *template) fits(s *Spec) bool {
 	if s.User || s.Root == nil || s.Root.Dir != "" || s.UID != t.uid || s.GID != t.gid {
 		return false
 	}
@@ -206,14 +225,10 @@ func (t *Template) Sandbox(s *Spec, program *launch.Process, parent *launch.Life
 	if err != nil {
 		return nil, err
 	}
-	exec, err := initSteps()
+	init, err := initProcess(nil, parent)
 	if err != nil {
 		return nil, err
 	}
-	init := &launch.Process{Name: "init"}
-	init.Steps = append(init.Steps, parent.Steps()...)
-	init.Steps = append(init.Steps, call("setsid", syscall.SYS_SETSID))
-	init.Steps = append(init.Steps, exec...)
 
 	// Until init has executed its program it shares Belljar's memory, which
 	// the program could see.

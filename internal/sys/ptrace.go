@@ -201,6 +201,13 @@ func PidfdOpen(pid int) (int, error) { return unix.PidfdOpen(pid, 0) }
 // PidfdKill sends SIGKILL to the process behind a pidfd.
 func PidfdKill(fd int) error { return unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) }
 
+// PidfdAlive reports whether the process behind a pidfd has not ended.
+func PidfdAlive(fd int) bool {
+	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	n, err := unix.Poll(poll, 0)
+	return err == nil && n == 0
+}
+
 // IsThread reports whether tid is a thread of process pid.
 func IsThread(pid, tid int) bool { return unix.Tgkill(pid, tid, 0) == nil }
 

@@ -1,0 +1,178 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/belljar/belljar/unshare"
+)
+
+// Options says what the containers of a pool are like.
+type Options struct {
+	Spec unshare.Spec // of every container
+	Idle int          // how many wait for their next run; more are ended
+	// Observe, if not nil, is told what becomes of containers. It must be
+	// quick, and may be called from several goroutines at once.
+	Observe func(Event)
+}
+
+// Event is something that happened to a container.
+type Event uint8
+
+const (
+	Made    Event = iota // there was none, so one was made
+	Reused               // one was there
+	Parked               // a run is over, and the container waits for another
+	Ended                // it waits no longer: there are enough, or the pool is closed
+	Refused              // it could not be reused: something was left in it, or it is out of date
+)
+
+// Pool hands out containers, each to one run at a time. Its methods may be
+// called from several goroutines at once.
+type Pool struct {
+	options Options
+	work    chan func() // for the keeper
+	gone    chan struct{}
+
+	out sync.WaitGroup // containers in use
+
+	mu     sync.Mutex
+	idle   []*unshare.Parked
+	closed bool
+}
+
+// ErrClosed is what a closed pool answers.
+var ErrClosed = errors.New("container pool: closed")
+
+// New returns a pool without containers; the first run makes the first. A
+// keeper, one thread of this process, is the parent of all of them: they die
+// with it, and so with this process. Close must be called.
+func New(o Options) *Pool {
+	p := &Pool{options: o, work: make(chan func()), gone: make(chan struct{})}
+	go p.keep()
+	return p
+}
+
+func (p *Pool) keep() {
+	defer close(p.gone)
+	runtime.LockOSThread() // never unlocked: the thread ends with its children
+	for f := range p.work {
+		f()
+	}
+}
+
+// keeper runs f on the thread that is the containers' parent.
+func (p *Pool) keeper(f func()) {
+	done := make(chan struct{})
+	p.work <- func() { defer close(done); f() }
+	<-done
+}
+
+// Spec is what the pool's containers are.
+func (p *Pool) Spec() unshare.Spec { return p.options.Spec }
+
+// Get returns a container that nobody else has, parked before or made now. The
+// caller gives it back with Put, or with Discard.
+func (p *Pool) Get() (c *unshare.Parked, err error) {
+	for {
+		if c, err = p.take(); err != nil {
+			return nil, err
+		}
+		if c == nil {
+			return p.make()
+		}
+		if c.Fresh() && c.Empty() {
+			p.tell(Reused)
+			return c, nil
+		}
+		p.Discard(c)
+	}
+}
+
+// take returns an idle container, the one that was used last, or nil.
+func (p *Pool) take() (*unshare.Parked, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, ErrClosed
+	}
+	p.out.Add(1)
+	n := len(p.idle)
+	if n == 0 {
+		return nil, nil
+	}
+	c := p.idle[n-1]
+	p.idle = p.idle[:n-1]
+	return c, nil
+}
+
+func (p *Pool) make() (c *unshare.Parked, err error) {
+	p.keeper(func() { c, err = p.options.Spec.Park() })
+	if err != nil {
+		p.out.Done()
+		return nil, fmt.Errorf("container pool: %w", err)
+	}
+	p.tell(Made)
+	return c, nil
+}
+
+// Put gives a container back after a run whose processes have all ended. One
+// that is not empty is not used again.
+func (p *Pool) Put(c *unshare.Parked) {
+	if !c.Empty() {
+		p.Discard(c)
+		return
+	}
+	p.mu.Lock()
+	park := !p.closed && len(p.idle) < p.options.Idle
+	if park {
+		p.idle = append(p.idle, c)
+	}
+	p.mu.Unlock()
+	if park {
+		p.tell(Parked)
+		p.out.Done()
+		return
+	}
+	p.end(c, Ended)
+	p.out.Done()
+}
+
+// Discard ends a container of which it is not certain that nothing was left in
+// it.
+func (p *Pool) Discard(c *unshare.Parked) {
+	p.end(c, Refused)
+	p.out.Done()
+}
+
+func (p *Pool) end(c *unshare.Parked, why Event) {
+	// An error means that it is gone already, which is as good.
+	p.keeper(func() { _ = c.End() })
+	p.tell(why)
+}
+
+func (p *Pool) tell(e Event) {
+	if p.options.Observe != nil {
+		p.options.Observe(e)
+	}
+}
+
+// Close waits until all containers are given back, and ends them.
+func (p *Pool) Close() error {
+	p.mu.Lock()
+	idle, closed := p.idle, p.closed
+	p.idle, p.closed = nil, true
+	p.mu.Unlock()
+	if closed {
+		return ErrClosed
+	}
+	for _, c := range idle {
+		p.end(c, Ended)
+	}
+	p.out.Wait()
+	close(p.work)
+	<-p.gone
+	return nil
+}

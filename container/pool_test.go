@@ -1,0 +1,125 @@
+package container_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/belljar/belljar/container"
+	"github.com/belljar/belljar/internal/testkit"
+	"github.com/belljar/belljar/unshare"
+)
+
+func TestMain(m *testing.M) {
+	// A few descriptors are opened once and kept, which is no leak.
+	if p := container.New(container.Options{Spec: spec()}); os.Geteuid() == 0 {
+		if c, err := p.Get(); err == nil {
+			p.Put(c)
+		}
+		p.Close()
+	}
+	testkit.Main(m)
+}
+
+// spec is what containers of the tests are: they are about the pool, so the
+// root is the default one and there is no network namespace to wait for.
+func spec() unshare.Spec {
+	root := unshare.DefaultRoot()
+	return unshare.Spec{Root: &root, HostNetwork: true, UID: testkit.Nobody, GID: testkit.Nobody}
+}
+
+// events keeps what a pool tells.
+type events struct {
+	mu  sync.Mutex
+	all []container.Event
+}
+
+func (e *events) add(v container.Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.all = append(e.all, v)
+}
+
+// A container is made once, reused while it is given back, and ended when
+// there are more than should wait.
+func TestPool(t *testing.T) {
+	testkit.Root(t)
+	var seen events
+	p := container.New(container.Options{Spec: spec(), Idle: 1, Observe: seen.add})
+	a, err := p.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := p.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Put(a)
+	p.Put(b)
+	again, err := p.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again != a {
+		t.Error("the container that waited was not reused")
+	}
+	p.Discard(again)
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	want := []container.Event{container.Made, container.Made, container.Parked, container.Ended, container.Reused, container.Refused}
+	if !slices.Equal(seen.all, want) {
+		t.Errorf("events %v, want %v", seen.all, want)
+	}
+	if _, err := p.Get(); !errors.Is(err, container.ErrClosed) {
+		t.Errorf("error %v, want %v", err, container.ErrClosed)
+	}
+}
+
+// A container whose init somebody has killed is not handed out again.
+func TestDeadContainer(t *testing.T) {
+	testkit.Root(t)
+	var seen events
+	p := container.New(container.Options{Spec: spec(), Idle: 1, Observe: seen.add})
+	defer p.Close()
+	c, err := p.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Put(c)
+	if err := c.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for c.Alive() {
+		time.Sleep(time.Millisecond)
+	}
+	other, err := p.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other == c {
+		t.Error("a dead container was handed out")
+	}
+	p.Put(other)
+	want := []container.Event{container.Made, container.Parked, container.Refused, container.Made, container.Parked}
+	if !slices.Equal(seen.all, want) {
+		t.Errorf("events %v, want %v", seen.all, want)
+	}
+}
+
+func ExamplePool() {
+	root := unshare.DefaultRoot()
+	pool := container.New(container.Options{
+		Spec: unshare.Spec{Root: &root, UID: 65534, GID: 65534},
+		Idle: 4,
+		Observe: func(e container.Event) {
+			// Count what happens to containers.
+		},
+	})
+	fmt.Println(pool.Close())
+	// Output: <nil>
+}

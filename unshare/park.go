@@ -1,0 +1,130 @@
+package unshare
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/belljar/belljar/internal/launch"
+	"github.com/belljar/belljar/internal/sys"
+)
+
+// Parked is a sandbox without a program: namespaces in which init waits. One
+// program after another runs in them, each with mounts and IPC objects of its
+// own: it gets a copy of the mount namespace with empty file systems wherever
+// it may write, and a new IPC namespace. What programs can leave in the rest is
+// processes, which whoever runs them must end.
+type Parked struct {
+	template
+	spec  Spec
+	init  int // PID
+	pidfd *os.File
+}
+
+// Park makes a sandbox and leaves it without a program. The calling goroutine
+// must be locked to its thread, and the sandbox dies with that. Only root can
+// enter one again, and only without a user namespace.
+func (s *Spec) Park() (*Parked, error) {
+	if s.User || s.Root == nil || s.Root.Dir != "" || !hasMountSetattr() {
+		return nil, fmt.Errorf("park: only a private root without a directory, as root: %w", syscall.EINVAL)
+	}
+	life, err := launch.Self()
+	if err != nil {
+		return nil, err
+	}
+	p := &Parked{spec: *s}
+	p.template, err = s.template(func(m Mount) bool { return m.Kind == Tmpfs })
+	if err != nil {
+		return nil, err
+	}
+	box, err := s.Sandbox(nil, life)
+	if err != nil {
+		return nil, err
+	}
+	l, err := launch.Prepare(box.Process)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.Start(); err != nil {
+		return nil, err
+	}
+	if err := box.Ready(l); err != nil {
+		return nil, err
+	}
+	if err := l.Wait(box.Init); err != nil {
+		return nil, err
+	}
+	p.init = box.Init.PID()
+	fd, err := sys.PidfdOpen(p.init)
+	if err != nil {
+		return nil, fmt.Errorf("pidfd_open: %w", err)
+	}
+	p.pidfd = os.NewFile(uintptr(fd), "init")
+	return p, nil
+}
+
+// Kill kills init, and with it everything in the sandbox. End is still due.
+func (p *Parked) Kill() error { return syscall.Kill(p.init, syscall.SIGKILL) }
+
+// End kills init, and with it what is left in the namespaces. It must be called
+// on the thread that called Park, and once.
+func (p *Parked) End() error {
+	defer p.pidfd.Close()
+	if err := p.Kill(); err != nil {
+		return fmt.Errorf("kill init: %w", err)
+	}
+	_, err := sys.WaitPID(p.init, nil)
+	return err
+}
+
+// Empty reports whether init is alive and has no process beside it. Processes
+// that have just been killed may still wait for init to reap them, so they have
+// a moment to go.
+func (p *Parked) Empty() bool {
+	name := fmt.Sprintf("/proc/%d/task/%[1]d/children", p.init)
+	for wait := 50 * time.Microsecond; wait < 100*time.Millisecond; wait *= 2 {
+		children, err := os.ReadFile(name) // there is none without CONFIG_PROC_CHILDREN
+		if err != nil || !p.Alive() {
+			return false
+		}
+		if len(children) == 0 {
+			return true
+		}
+		time.Sleep(wait)
+	}
+	return false
+}
+
+// Alive reports whether init has not ended.
+func (p *Parked) Alive() bool { return sys.PidfdAlive(int(p.pidfd.Fd())) }
+
+// Sandbox is Spec.Sandbox for a Spec that fits: the program runs in the parked
+// namespaces.
+//
+// Release is told once when the run is over; ok is false if it may have left
+// something behind, because it never came to its start.
+func (p *Parked) Sandbox(s *Spec, program *launch.Process, parent *launch.Lifeline, release func(ok bool)) (*Sandbox, error) {
+	before, mounts, err := p.ownSteps(s.Root.Mounts[len(p.mounts):])
+	if err != nil {
+		return nil, err
+	}
+	program.Steps = slices.Concat(mounts, program.Steps)
+	flags, names := s.flags(syscall.CLONE_NEWIPC) // it gets a new one
+	helper := &launch.Process{Name: "namespaces"}
+	helper.Steps = append(helper.Steps, parent.Steps()...)
+	helper.Steps = append(helper.Steps, before...)
+	helper.Steps = append(helper.Steps,
+		call("setns", sys.SysSetns, launch.Named(p.pidfd.Fd(), "init "+strconv.Itoa(p.init)), launch.Named(flags, names)),
+		call("unshare", syscall.SYS_UNSHARE, launch.Named(syscall.CLONE_NEWNS|syscall.CLONE_NEWIPC, "CLONE_NEWNS|CLONE_NEWIPC")),
+		launch.Step{Name: "clone", Fork: program, Flags: syscall.CLONE_PARENT},
+		launch.Step{Name: "exit", Exit: true})
+	return &Sandbox{Process: helper, Program: program, parked: p, release: release}, nil
+}
+
+// Fits reports whether a sandbox of s can be this one.
+func (p *Parked) Fits(s *Spec) bool {
+	return s.HostNetwork == p.spec.HostNetwork && s.Hostname == p.spec.Hostname && p.fits(s)
+}
