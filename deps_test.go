@@ -61,7 +61,7 @@ var deps = map[string]row{
 		"seccomp", "seccomp/bpf", "supervise", "supervise/notify", "supervise/ptrace", "syscalls", "unshare"}},
 
 	// The command reaches no further down than the public packages.
-	"cmd/belljar": {ours: []string{"", "policy", "seccomp", "seccomp/bpf", "supervise", "syscalls", "unshare"},
+	"cmd/belljar": {ours: []string{"", "policy", "seccomp", "seccomp/bpf", "supervise", "syscalls", "trace", "unshare"},
 		others: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
 
 	// What only tests import.

@@ -231,7 +231,7 @@ func TestUser(t *testing.T) {
 		{trapOf("socket", 2, 1, 0), Decision{Kind: Return, Value: 7}},
 		{trapOf("socket", 1, 1, 0), Decision{Kind: Deny, Errno: syscall.EACCES}},
 		{trapOf("open", "/etc/passwd", 0), Decision{Kind: Return, Value: 7}},
-		{trapOf("stat", "/etc/passwd"), Decision{Kind: Kill, Path: "/etc/passwd"}},
+		{trapOf("stat", "/etc/passwd"), Decision{Kind: Kill, Path: "/etc/passwd", Uses: []Use{{"/etc/passwd", policy.Stat}}}},
 		{&Trap{Arch: syscalls.I386, Nr: 1}, Decision{}},
 		{&Trap{Arch: syscalls.AMD64, Nr: 100000}, Decision{}},
 	} {

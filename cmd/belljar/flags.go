@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,11 @@ import (
 // runFlags is what the flags of "belljar run" say, before any of it is judged
 // against the host.
 type runFlags struct {
+	// Of commands that run a program as run does, and do more.
+	more  []flagGroup                 // their flags, before run's
+	watch func(*belljar.Options)      // prepares the run to be watched
+	after func(*belljar.Result) error // has its say when the run is over
+
 	policy      string
 	overlay     overlay
 	supervisor  belljar.Supervisor
@@ -197,15 +203,18 @@ func (v flagValue) Set(s string) error {
 	return v.row.set(v.flags, s)
 }
 
+// shorthands are the flags that have a letter.
+var shorthands = map[string]string{"to": "o"}
+
 // flagSet returns a set that stores into f.
 func (f *runFlags) flagSet() *pflag.FlagSet {
 	set := pflag.NewFlagSet("run", pflag.ContinueOnError)
 	set.SetInterspersed(false)
 	set.SortFlags = false
 	set.Usage = func() {}
-	for _, g := range runFlagTable {
+	for _, g := range slices.Concat(f.more, runFlagTable) {
 		for _, row := range g.flags {
-			flag := set.VarPF(flagValue{f, row}, row.name, "", row.help)
+			flag := set.VarPF(flagValue{f, row}, row.name, shorthands[row.name], row.help)
 			if row.value == "" {
 				flag.NoOptDefVal = given
 			}
@@ -239,9 +248,9 @@ func flagError(err error) error {
 }
 
 // runUsage is the help of "belljar run", made from the table.
-func runUsage() string {
+func runUsage(more []flagGroup) string {
 	var b strings.Builder
-	for _, g := range runFlagTable {
+	for _, g := range slices.Concat(more, runFlagTable) {
 		fmt.Fprintf(&b, "%s:\n", g.title)
 		for _, row := range g.flags {
 			fmt.Fprintf(&b, "  %-27s %s\n", strings.TrimSpace("--"+row.name+" "+row.value), row.help)

@@ -25,7 +25,7 @@ func run(args []string) (int, error) {
 		return executeTree([]string{"help", "run"})
 	}
 	if err == nil && len(program) == 0 {
-		err = errors.New("no program given; write belljar run [flags] -- PROGRAM [ARG...]")
+		err = noProgram("run")
 	}
 	if err != nil {
 		return statusFailed, err
@@ -34,6 +34,10 @@ func run(args []string) (int, error) {
 		return explainRun(f, program)
 	}
 	return f.run(program)
+}
+
+func noProgram(command string) error {
+	return fmt.Errorf("no program given; write belljar %s [flags] -- PROGRAM [ARG...]", command)
 }
 
 func (f *runFlags) run(program []string) (status int, err error) {
@@ -51,6 +55,9 @@ func (f *runFlags) run(program []string) (status int, err error) {
 		return statusFailed, err
 	}
 	opts.Observe = reports.observer()
+	if f.watch != nil {
+		f.watch(&opts)
+	}
 
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
@@ -69,7 +76,15 @@ func (f *runFlags) run(program []string) (status int, err error) {
 	if err != nil {
 		return runFailure(err, program[0], opts.Unshare != belljar.Off)
 	}
-	return resultStatus(result), reports.write(result, streams.midLine())
+	if err := reports.write(result, streams.midLine()); err != nil {
+		return statusFailed, err
+	}
+	if f.after != nil {
+		if err := f.after(result); err != nil {
+			return statusFailed, err
+		}
+	}
+	return resultStatus(result), nil
 }
 
 // signalError is the cause of a run that a signal to Belljar ended.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -57,7 +58,7 @@ limits, and reports its true fate.
 			return unknownCommand(cmd, args[0])
 		},
 	}
-	root.AddCommand(runCommand(), policyCommand(), doctorCommand(), demoCommand(), versionCommand())
+	root.AddCommand(runCommand(), traceCommand(), policyCommand(), doctorCommand(), demoCommand(), versionCommand())
 	return root
 }
 
@@ -88,11 +89,18 @@ and reports name it "--flag:N", for the Nth such flag.`,
   belljar run --explain -- /bin/true`,
 		RunE: func(_ *cobra.Command, args []string) error { return nil },
 	}
-	set := new(runFlags).flagSet()
+	runsProgram(cmd, nil)
+	return cmd
+}
+
+// runsProgram gives a command the flags of run and more, for help and
+// completion.
+func runsProgram(cmd *cobra.Command, more []flagGroup) {
+	set := (&runFlags{more: more}).flagSet()
 	set.SetInterspersed(false)
 	cmd.Flags().AddFlagSet(set)
 	cmd.Flags().SetInterspersed(false)
-	for _, g := range runFlagTable {
+	for _, g := range slices.Concat(more, runFlagTable) {
 		for _, row := range g.flags {
 			if row.complete != nil {
 				names := row.complete
@@ -105,9 +113,8 @@ and reports name it "--flag:N", for the Nth such flag.`,
 	}
 	cmd.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s\n\nUsage:\n  belljar %s\n\nExamples:\n%s\n\n%s%s",
-			cmd.Long, cmd.Use, cmd.Example, runUsage(), statusHelp)
+			cmd.Long, cmd.Use, cmd.Example, runUsage(more), statusHelp)
 	})
-	return cmd
 }
 
 const statusHelp = `Exit status:
