@@ -3,11 +3,13 @@ package trace
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/belljar/belljar/internal/proc"
 	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/supervise"
 	"github.com/belljar/belljar/syscalls"
@@ -216,8 +218,25 @@ func (r *Recorder) Executed(pid, former int) {
 			r.pending[pid] = p
 		}
 	}
-	e.Args = commandLine(pid)
+	e.Args, e.Uses = commandLine(pid), mappedPrograms(pid)
 	r.write(e)
+}
+
+// mappedPrograms are the files that a process begins with as code: its program
+// and the loader.
+func mappedPrograms(pid int) []Use {
+	maps, err := proc.FS("").Maps(pid)
+	if err != nil {
+		return nil
+	}
+	var uses []Use
+	for _, m := range maps {
+		u := Use{Path: Quote(m.Path), Access: policy.Exec.String()}
+		if m.Perms[2] == 'x' && strings.HasPrefix(m.Path, "/") && !slices.Contains(uses, u) {
+			uses = append(uses, u)
+		}
+	}
+	return uses
 }
 
 // maxArguments bounds what is shown of a command line.

@@ -17,6 +17,8 @@ func dispatch(args []string) int {
 			return report(run(args[1:]))
 		case "trace":
 			return report(traceRun(args[1:]))
+		case "learn":
+			return report(learnRun(args[1:]))
 		case victimCommand:
 			// It runs under a policy for one small program, so it must not
 			// do anything that such a program would not.

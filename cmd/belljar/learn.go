@@ -1,0 +1,171 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/belljar/belljar"
+	"github.com/belljar/belljar/learn"
+	"github.com/belljar/belljar/supervise"
+	"github.com/belljar/belljar/trace"
+)
+
+// learnFlags is what the flags of "belljar learn" say beside those of run.
+type learnFlags struct {
+	to   string
+	runs int
+	from []string
+
+	seen  learn.Observations
+	used  learn.Limits
+	worst string // how a run ended that did not end well
+}
+
+func (l *learnFlags) groups() []flagGroup {
+	return []flagGroup{{"Learning", []runFlag{
+		{"to", "FILE", "write the policy to a file, also -o FILE; must be given", func(_ *runFlags, v string) error {
+			if l.to = v; v == "" {
+				return errors.New("must not be empty")
+			}
+			return nil
+		}, nil},
+		{"runs", "N", "run the program N times (default 1)", func(_ *runFlags, v string) (err error) {
+			l.runs, err = parseCount(v)
+			return err
+		}, nil},
+		{"from", "FILE", "learn from events too that belljar trace --json wrote; without a program, from these alone", func(_ *runFlags, v string) error {
+			l.from = append(l.from, v)
+			return nil
+		}, nil},
+	}}}
+}
+
+// learnCommand is there for help and completion, as runCommand is.
+func learnCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "learn [flags] -o POLICY -- PROGRAM [ARG...]",
+		Short: "Write a policy that allows what a program does",
+		Long: `Run a program once or several times, see what it does, and write a policy that
+allows that and little more. Each line of the policy says what was seen. Run it
+as it will be run later: a policy knows nothing of what did not happen.
+
+The policy under which it is learned is observe if nothing else is said. What
+that refuses is refused by the new policy, too.`,
+		Example: `  belljar learn -o sort.yaml -- sort /usr/share/dict/words
+  belljar run --policy sort.yaml -- sort /usr/share/dict/words`,
+		RunE: func(_ *cobra.Command, args []string) error { return nil },
+	}
+	runsProgram(cmd, new(learnFlags).groups())
+	return cmd
+}
+
+// learnRun is "belljar learn".
+func learnRun(args []string) (int, error) {
+	l := &learnFlags{runs: 1}
+	f := &runFlags{policy: "observe", more: l.groups()}
+	program, err := f.parse(args)
+	if errors.Is(err, pflag.ErrHelp) {
+		return executeTree([]string{"help", "learn"})
+	}
+	switch {
+	case err != nil:
+	case l.to == "":
+		err = errors.New("where shall the policy go? add -o FILE")
+	case len(program) == 0 && len(l.from) == 0:
+		err = noProgram("learn")
+	}
+	if err != nil {
+		return statusFailed, err
+	}
+	file, err := openOutput("--to", l.to)
+	if err != nil {
+		return statusFailed, err
+	}
+	defer file.Close()
+	if err := l.read(); err != nil {
+		return statusFailed, err
+	}
+	if len(program) > 0 {
+		for range l.runs {
+			if status, err := l.run(f, program); err != nil {
+				return status, err
+			}
+		}
+	}
+	return l.write(file, program)
+}
+
+// read learns from files of events.
+func (l *learnFlags) read() error {
+	for _, name := range l.from {
+		f, err := os.Open(name)
+		if err == nil {
+			err = trace.Read(f, &l.seen)
+			f.Close()
+		}
+		if err != nil {
+			return fmt.Errorf("--from %s: %w", quote(name), cause(err))
+		}
+	}
+	return nil
+}
+
+// run runs the program once and watches it.
+func (l *learnFlags) run(f *runFlags, program []string) (int, error) {
+	recorder := &trace.Recorder{Sink: &l.seen}
+	f.watch = func(o *belljar.Options) {
+		o.Watch = recorder
+		if o.Observe == nil {
+			// Whoever observes makes the engine resolve every path.
+			o.Observe = func(*supervise.Trap, supervise.Decision) {}
+		}
+	}
+	f.after = func(r *belljar.Result) error {
+		l.seen.Runs++
+		l.used.CPU = max(l.used.CPU, r.CPU)
+		l.used.Wall = max(l.used.Wall, r.Wall)
+		l.used.Memory = max(l.used.Memory, r.MemoryPeak)
+		l.used.Output = max(l.used.Output, r.OutputBytes)
+		l.used.Processes = max(l.used.Processes, r.ProcessesPeak)
+		if r.Verdict != belljar.OK {
+			l.worst = fate(r)
+		}
+		return recorder.Err()
+	}
+	return f.run(program)
+}
+
+func (l *learnFlags) write(file *os.File, program []string) (int, error) {
+	header := []string{"Learned by belljar " + version() + "."}
+	if len(program) > 0 {
+		var words []string
+		for _, w := range program {
+			words = append(words, quote(w))
+		}
+		header = append(header, fmt.Sprintf("Program, run %d time(s): %s", l.runs, clean(strings.Join(words, " "))))
+	}
+	for _, name := range l.from {
+		header = append(header, "Events of "+clean(quote(name)))
+	}
+	if l.worst != "" {
+		header = append(header, "A run did not end well, so what comes after is missing: "+clean(l.worst))
+		fmt.Fprintf(os.Stderr, "belljar: a run ended with %s; what the program would have done then is not in the policy\n", clean(l.worst))
+	}
+	text, err := l.seen.YAML(header, l.used)
+	if err != nil {
+		return statusFailed, err
+	}
+	if err = file.Truncate(0); err == nil {
+		_, err = io.WriteString(file, string(text))
+	}
+	if err != nil {
+		return statusFailed, fmt.Errorf("writing %s: %w", quote(l.to), cause(err))
+	}
+	return 0, nil
+}
