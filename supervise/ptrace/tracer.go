@@ -111,7 +111,8 @@ type Tracer struct {
 	watch   watch
 	slots   slots
 	waiting map[int]*waiting
-	early   map[int]bool // tasks that ended before their creator told of them
+	dropped []*supervise.Waiting // given up, maybe not over
+	early   map[int]bool         // tasks that ended before their creator told of them
 
 	mu    sync.Mutex // guards what follows
 	pidfd int        // of the root process, -1 once closed

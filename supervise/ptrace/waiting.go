@@ -1,6 +1,7 @@
 package ptrace
 
 import (
+	"slices"
 	"syscall"
 	"time"
 
@@ -56,13 +57,27 @@ func (t *Tracer) drop(tid int) {
 	if w := t.waiting[tid]; w != nil {
 		w.call.Cancel()
 		delete(t.waiting, tid)
+		t.dropped = append(slices.DeleteFunc(t.dropped, over), w.call)
 	}
 }
 
-// abandon gives up all calls.
+func over(call *supervise.Waiting) bool {
+	select {
+	case <-call.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// abandon gives up all calls and waits until nothing of the run goes on: their
+// threads change what is the whole process's, such as whether it is dumpable.
 func (t *Tracer) abandon() {
 	for tid := range t.waiting {
 		t.drop(tid)
+	}
+	for _, call := range t.dropped {
+		<-call.Done()
 	}
 }
 
