@@ -18,6 +18,14 @@ const (
 	msgFastopen = 0x20000000
 
 	eopnotsupp = 95
+
+	ipprotoIP   = 0
+	ipprotoIPv6 = 41
+
+	ipOptions          = 4
+	ipv62292Rthdr      = 5
+	ipv62292Pktoptions = 6
+	ipv6Rthdr          = 57
 )
 
 // socketKind is one form of socket(2) that a protocol's sockets are made with.
@@ -133,7 +141,17 @@ func (p *NetPlan) refusals() []Rule {
 	if p.Exists(TCP) {
 		rules = append(rules, fastopen("sendto", 3), fastopen("sendmsg", 2), fastopen("sendmmsg", 3))
 	}
+	if p.Exists(TCP) || p.Exists(UDP) {
+		rules = append(rules, detour(ipprotoIP, ipOptions), detour(ipprotoIPv6, ipv6Rthdr, ipv62292Rthdr, ipv62292Pktoptions))
+	}
 	return rules
+}
+
+// detour refuses options that send a packet by way of another host than its
+// peer. Linux 6.18 lets anybody set a segment routing header.
+func detour(level uint64, options ...uint64) Rule {
+	return Rule{Call: "setsockopt", When: []Cond{{Arg: 1, Op: Eq, Values: []uint64{level}}, {Arg: 2, Op: In, Values: options}},
+		Do: Action{Kind: Deny, Errno: eperm}}
 }
 
 // fastopen refuses to connect by sending, as a kernel without TCP Fast Open does.

@@ -111,9 +111,13 @@ const (
 	scmMaxFD       = 253 // SCM_MAX_FD
 )
 
+// detours are the control messages that send a packet by way of another host:
+// IP_RETOPTS, IPV6_RTHDR and IPV6_2292RTHDR, by level and type.
+var detours = map[[2]int32]bool{{0, 7}: true, {41, 57}: true, {41, 5}: true}
+
 // lend replaces the tracee's descriptors in the control messages by borrowed
 // ones, which the caller closes in any case. Credentials are refused: the
-// kernel would compare them with those of Belljar's process.
+// kernel would compare them with those of Belljar's process. So are detours.
 func (m *message) lend(l lender) (fds []int, errno syscall.Errno) {
 	for rest := m.control; len(rest) >= cmsgHeader; {
 		size := binary.NativeEndian.Uint64(rest)
@@ -135,7 +139,7 @@ func (m *message) lend(l lender) (fds []int, errno syscall.Errno) {
 				fds = append(fds, fd)
 				binary.NativeEndian.PutUint32(body, uint32(fd))
 			}
-		case level == solSocket && kind == scmCredentials:
+		case level == solSocket && kind == scmCredentials, detours[[2]int32{level, kind}]:
 			return fds, syscall.EPERM
 		}
 		rest = rest[min((size+7)&^7, uint64(len(rest))):]

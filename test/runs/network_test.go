@@ -284,6 +284,7 @@ func TestNetworkRefuses(t *testing.T) {
 			"dgram,write,127.0.0.1," + s.udp2: "EACCES", "dgram,msg,/dev/log": "EACCES", "dgram,to,@nobody": "ECONNREFUSED",
 			"fastopen,127.0.0.1," + s.other: "EOPNOTSUPP", "fastopen,127.0.0.1," + s.port: "EOPNOTSUPP",
 			"socket,16,3,0": "EACCES", "socket,17,3,0": "EACCES", "socket,2,3,1": "EACCES", "socket,2,1,132": "EACCES", "socket,2,1,262": "EACCES",
+			"option,41,57,24": "EPERM", "option,41,5,24": "EPERM", "option,41,6,0": "EPERM", "option,0,4,0": "EPERM", "option,41,26,4": "ok",
 			"socket,2,1,6": "ok", "socket,1,3,0": "EACCES", "pair,2": "ok",
 		}
 		if s.port6 == "" {
@@ -305,6 +306,42 @@ func TestNetworkRefuses(t *testing.T) {
 			if res.Verdict != belljar.Violation || res.Violation == nil {
 				t.Errorf("%s: %+v, want a violation\n%s", use, brief(res), out.Stdout.String())
 			}
+		}
+	})
+}
+
+// TestNetworkPython proves that what people write in a scripting language needs
+// no more than the endpoints it names.
+func TestNetworkPython(t *testing.T) {
+	python := testkit.Tool(t, "python3")
+	supervised(t, func(t *testing.T, in sandbox) {
+		s := startServers(t)
+		opts := s.options(t, in, eacces, "connect tcp:127.0.0.1:"+s.port, "bind tcp:127.0.0.1:*", "connect tcp:127.0.0.1:*")
+		p, _ := policy.Preset("interpreter")
+		p.Network, p.Files = opts.Policy.Network, policy.Files{}
+		opts.Policy = p
+		const script = `
+import socket, sys, threading
+print(socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20).recv(100))
+server = socket.create_server(("127.0.0.1", 0))
+def echo():
+    c, _ = server.accept()
+    c.sendall(c.recv(100).upper())
+    c.close()
+t = threading.Thread(target=echo)
+t.start()
+c = socket.create_connection(server.getsockname())
+c.sendall(b"shout")
+print(c.recv(100))
+t.join()
+try:
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+except PermissionError as e:
+    print(e.errno)
+`
+		res, out := run(t, belljar.Command{Args: []string{python, "-I", "-c", script, s.port}}, opts)
+		if want := "b'tcp'\nb'SHOUT'\n13\n"; res.Verdict != belljar.OK || out.Stdout.String() != want {
+			t.Errorf("%+v %+v\n%s%s", brief(res), res.Violation, out.Stdout.String(), out.Stderr.String())
 		}
 	})
 }

@@ -265,6 +265,10 @@ static int use(char *what) {
 		return socket(atoi(field[1]), atoi(field[2]), atoi(field[3])) < 0 ? -1 : 0;
 	if (strcmp(kind, "pair") == 0)
 		return socketpair(AF_UNIX, atoi(field[1]), 0, (int[2]){});
+	if (strcmp(kind, "option") == 0) {
+		static const char header[24] = {0, 2, 4, [23] = 1}; // segments left: 0, to ::1
+		return setsockopt(socket(AF_INET6, SOCK_STREAM, 0), atoi(field[1]), atoi(field[2]), header, atoi(field[3]));
+	}
 	if (strcmp(kind, "notasocket") == 0)
 		return connect(0, (void *)&addr, 16);
 	if (strcmp(kind, "nofd") == 0)
