@@ -69,7 +69,7 @@ func (p *plan) fileLayer() Layer {
 	case p.supervisor == NoOne:
 		return Layer{"files", LayerPartial, "the private root decides which files exist and which can be written"}
 	default:
-		return Layer{"files", LayerPartial, "checked, then continued: a thread that rewrites the path in between is not stopped in this version"}
+		return Layer{"files", LayerOn, ""}
 	}
 }
 

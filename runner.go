@@ -132,8 +132,7 @@ func (r *Runner) engine(p *plan) (*supervise.Engine, error) {
 		e, err = supervise.NewEngine(supervise.EngineConfig{
 			Policy: r.policy, Table: r.table, Dir: p.dir, Root: "/",
 			UID: p.uid, GID: p.gid, UserNS: p.root != nil && p.userNS,
-			OnBehalf: p.supervisor != NoOne,
-			User:     r.opts.Handler, Observe: r.opts.Observe,
+			User: r.opts.Handler, Observe: r.opts.Observe,
 		})
 		if err != nil {
 			return nil, err

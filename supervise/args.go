@@ -45,14 +45,17 @@ func (t *Trap) Path(i int) (string, error) {
 	return path, nil
 }
 
-func (t *Trap) path(i int) (string, syscall.Errno) {
+func (t *Trap) path(i int) (string, syscall.Errno) { return t.text(i, pathMax) }
+
+// text is the string that argument i points to, of fewer bytes than limit.
+func (t *Trap) text(i, limit int) (string, syscall.Errno) {
 	buf := t.buffer(pathMax)
 	addr := t.Uint64(i)
-	for have := 0; have < pathMax; {
+	for have := 0; have < limit; {
 		at := addr + uint64(have)
 		// Up to the end of a page: what lies behind it may be unmapped, and
 		// most strings end before.
-		n := min(pageSize-int(at%pageSize), pathMax-have)
+		n := min(pageSize-int(at%pageSize), limit-have)
 		got, _ := t.Tracee.ReadMemory(at, buf[have:have+n])
 		if end := bytes.IndexByte(buf[have:have+got], 0); end >= 0 {
 			return string(buf[:have+end]), 0
@@ -84,6 +87,28 @@ func (t *Trap) bytes(addr uint64, n int) ([]byte, syscall.Errno) {
 		return nil, syscall.EFAULT
 	}
 	return buf, 0
+}
+
+// extensible reads a struct that may grow, as copy_struct_from_user of the
+// kernel does: first is the size of its oldest version, which is all that is
+// known here, and last the largest that is looked at. A longer one is fine where the rest is zero.
+func (t *Trap) extensible(addr, size uint64, first, last int) ([]byte, syscall.Errno) {
+	switch {
+	case size < uint64(first):
+		return nil, syscall.EINVAL
+	case size > uint64(last):
+		return nil, syscall.E2BIG
+	}
+	b, errno := t.bytes(addr, int(size))
+	if errno != 0 {
+		return nil, errno
+	}
+	for _, c := range b[first:] {
+		if c != 0 {
+			return nil, syscall.E2BIG
+		}
+	}
+	return b[:first], 0
 }
 
 // buffer returns the trap's scratch memory, which a supervisor that reuses its

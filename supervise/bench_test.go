@@ -24,7 +24,7 @@ func BenchmarkHandle(b *testing.B) {
 			trap := trapOf("openat", atFDCWD, c.path, 0)
 			b.ReportAllocs()
 			for b.Loop() {
-				e.Handle(trap)
+				e.Decide(trap)
 			}
 		})
 	}

@@ -1,12 +1,22 @@
 package supervise
 
-import "github.com/belljar/belljar/policy"
+import (
+	"syscall"
+
+	"github.com/belljar/belljar/policy"
+)
 
 // pathCall is a system call that names files.
 type pathCall struct {
 	name  string
 	paths []pathArg
 	open  openKind // how its flags decide the access, for calls that open
+	by    maker    // how it is made in the tracee's place
+
+	// continues says that the kernel makes the call, whatever its path has
+	// become: what was executed is verified afterwards (VerifyExec), and a
+	// directory to start from gives no access.
+	continues bool
 }
 
 // pathArg says where a call keeps one path, what it does to the object, and
@@ -21,6 +31,7 @@ type pathArg struct {
 	turn   uint32 // the flag that turns follow into nofollow, or the other way round
 	empty  bool   // AT_EMPTY_PATH means the descriptor itself
 	nullFD bool   // a NULL path means the descriptor itself, without any flag
+	null   bool   // a NULL path is as good as an empty one (Linux 6.11)
 }
 
 // last is the meaning of a path's last component.
@@ -74,92 +85,91 @@ var pathCalls = []pathCall{
 	{name: "openat", open: openFlags, paths: []pathArg{{dir: 0, path: 1, flags: none}}},
 	{name: "openat2", open: openHow, paths: []pathArg{{dir: 0, path: 1, flags: none}}},
 	{name: "creat", open: openCreat, paths: []pathArg{{dir: cwd, path: 0, flags: none}}},
-	{name: "open_tree", paths: []pathArg{{dir: 0, path: 1, want: stat, flags: 2, turn: atSymlinkNofollow, empty: true}}},
+	{name: "open_tree", by: refused(syscall.EPERM), paths: []pathArg{{dir: 0, path: 1, want: stat, flags: 2, turn: atSymlinkNofollow, empty: true}}},
 
-	{name: "stat", paths: one(0, stat, follow)},
+	{name: "stat", by: fstat(1), paths: one(0, stat, follow)},
 	{name: "stat64", paths: one(0, stat, follow)},
 	{name: "oldstat", paths: one(0, stat, follow)},
-	{name: "lstat", paths: one(0, stat, nofollow)},
+	{name: "lstat", by: fstat(1), paths: one(0, stat, nofollow)},
 	{name: "lstat64", paths: one(0, stat, nofollow)},
 	{name: "oldlstat", paths: one(0, stat, nofollow)},
-	// A NULL path is AT_EMPTY_PATH's equal since Linux 6.11.
-	{name: "newfstatat", paths: []pathArg{{dir: 0, path: 1, want: stat, flags: 3, turn: atSymlinkNofollow, empty: true}}},
-	{name: "fstatat64", paths: []pathArg{{dir: 0, path: 1, want: stat, flags: 3, turn: atSymlinkNofollow, empty: true}}},
-	{name: "statx", paths: []pathArg{{dir: 0, path: 1, want: stat, flags: 2, turn: atSymlinkNofollow, empty: true}}},
-	{name: "statfs", paths: one(0, stat, follow)},
+	{name: "newfstatat", by: fstat(2).flags(3, statFlags), paths: []pathArg{{dir: 0, path: 1, want: stat, flags: 3, turn: atSymlinkNofollow, empty: true, null: true}}},
+	{name: "fstatat64", paths: []pathArg{{dir: 0, path: 1, want: stat, flags: 3, turn: atSymlinkNofollow, empty: true, null: true}}},
+	{name: "statx", by: statx.flags(2, statFlags), paths: []pathArg{{dir: 0, path: 1, want: stat, flags: 2, turn: atSymlinkNofollow, empty: true, null: true}}},
+	{name: "statfs", by: statfs, paths: one(0, stat, follow)},
 	{name: "statfs64", paths: one(0, stat, follow)},
-	{name: "file_getattr", paths: []pathArg{{dir: 0, path: 1, want: stat, flags: 4, turn: atSymlinkNofollow, empty: true}}},
-	{name: "file_setattr", paths: []pathArg{{dir: 0, path: 1, want: write, flags: 4, turn: atSymlinkNofollow, empty: true}}},
+	{name: "file_getattr", by: fileAttr(false), paths: []pathArg{{dir: 0, path: 1, want: stat, flags: 4, turn: atSymlinkNofollow, empty: true, null: true}}},
+	{name: "file_setattr", by: fileAttr(true), paths: []pathArg{{dir: 0, path: 1, want: write, flags: 4, turn: atSymlinkNofollow, empty: true, null: true}}},
 
-	{name: "access", paths: one(0, stat, follow)},
-	{name: "faccessat", paths: at(0, 1, stat, follow)}, // the call has no flags; faccessat(3) has
-	{name: "faccessat2", paths: []pathArg{{dir: 0, path: 1, want: stat, flags: 3, turn: atSymlinkNofollow, empty: true}}},
-	{name: "readlink", paths: one(0, stat, nofollow)},
+	{name: "access", by: access(1), paths: one(0, stat, follow)},
+	{name: "faccessat", by: access(2), paths: at(0, 1, stat, follow)}, // the call has no flags; faccessat(3) has
+	{name: "faccessat2", by: access(2).flags(3, atEaccess|pathFlags), paths: []pathArg{{dir: 0, path: 1, want: stat, flags: 3, turn: atSymlinkNofollow, empty: true}}},
+	{name: "readlink", by: readlink(1), paths: one(0, stat, nofollow)},
 	// An empty path reads the symlink behind an O_PATH descriptor (2.6.39).
-	{name: "readlinkat", paths: []pathArg{{dir: 0, path: 1, want: stat, last: nofollow, flags: none, empty: true}}},
-	{name: "name_to_handle_at", paths: []pathArg{{dir: 0, path: 1, want: stat, last: nofollow, flags: 4, turn: atSymlinkFollow, empty: true}}},
+	{name: "readlinkat", by: readlink(2), paths: []pathArg{{dir: 0, path: 1, want: stat, last: nofollow, flags: none, empty: true}}},
+	{name: "name_to_handle_at", by: refused(syscall.EOPNOTSUPP), paths: []pathArg{{dir: 0, path: 1, want: stat, last: nofollow, flags: 4, turn: atSymlinkFollow, empty: true}}},
 
-	{name: "unlink", paths: one(0, write, entry)},
-	{name: "unlinkat", paths: at(0, 1, write, entry)},
-	{name: "rmdir", paths: one(0, write, entry)},
-	{name: "mkdir", paths: one(0, write, entry)},
-	{name: "mkdirat", paths: at(0, 1, write, entry)},
-	{name: "mknod", paths: one(0, write, entry)},
-	{name: "mknodat", paths: at(0, 1, write, entry)},
-	{name: "rename", paths: []pathArg{one(0, write, entry)[0], one(1, write, entry)[0]}},
-	{name: "renameat", paths: []pathArg{at(0, 1, write, entry)[0], at(2, 3, write, entry)[0]}},
-	{name: "renameat2", paths: []pathArg{at(0, 1, write, entry)[0], at(2, 3, write, entry)[0]}},
+	{name: "unlink", by: unlink(0), paths: one(0, write, entry)},
+	{name: "unlinkat", by: unlinkat, paths: at(0, 1, write, entry)},
+	{name: "rmdir", by: unlink(atRemovedir), paths: one(0, write, entry)},
+	{name: "mkdir", by: mkdir(1), paths: one(0, write, entry)},
+	{name: "mkdirat", by: mkdir(2), paths: at(0, 1, write, entry)},
+	{name: "mknod", by: mknod(1), paths: one(0, write, entry)},
+	{name: "mknodat", by: mknod(2), paths: at(0, 1, write, entry)},
+	{name: "rename", by: rename, paths: []pathArg{one(0, write, entry)[0], one(1, write, entry)[0]}},
+	{name: "renameat", by: rename, paths: []pathArg{at(0, 1, write, entry)[0], at(2, 3, write, entry)[0]}},
+	{name: "renameat2", by: renameat2, paths: []pathArg{at(0, 1, write, entry)[0], at(2, 3, write, entry)[0]}},
 	// The text of a symlink is decided when somebody follows it.
-	{name: "symlink", paths: one(1, write, entry)},
-	{name: "symlinkat", paths: at(1, 2, write, entry)},
+	{name: "symlink", by: symlink, paths: one(1, write, entry)},
+	{name: "symlinkat", by: symlink, paths: at(1, 2, write, entry)},
 	// A second name would give a read-only object the rules of the place where
 	// that name is, so both sides need Write.
-	{name: "link", paths: []pathArg{one(0, write, nofollow)[0], one(1, write, entry)[0]}},
-	{name: "linkat", paths: []pathArg{
+	{name: "link", by: link, paths: []pathArg{one(0, write, nofollow)[0], one(1, write, entry)[0]}},
+	{name: "linkat", by: link.flags(4, atSymlinkFollow|atEmptyPath), paths: []pathArg{
 		{dir: 0, path: 1, want: write, last: nofollow, flags: 4, turn: atSymlinkFollow, empty: true},
 		{dir: 2, path: 3, want: write, last: entry, flags: none}}},
 
-	{name: "chmod", paths: one(0, write, follow)},
-	{name: "fchmodat", paths: at(0, 1, write, follow)},
-	{name: "fchmodat2", paths: []pathArg{{dir: 0, path: 1, want: write, flags: 3, turn: atSymlinkNofollow, empty: true}}},
-	{name: "chown", paths: one(0, write, follow)},
+	{name: "chmod", by: chmod(1), paths: one(0, write, follow)},
+	{name: "fchmodat", by: chmod(2), paths: at(0, 1, write, follow)},
+	{name: "fchmodat2", by: chmod(2).flags(3, pathFlags), paths: []pathArg{{dir: 0, path: 1, want: write, flags: 3, turn: atSymlinkNofollow, empty: true}}},
+	{name: "chown", by: chown(1), paths: one(0, write, follow)},
 	{name: "chown32", paths: one(0, write, follow)},
-	{name: "lchown", paths: one(0, write, nofollow)},
+	{name: "lchown", by: chown(1), paths: one(0, write, nofollow)},
 	{name: "lchown32", paths: one(0, write, nofollow)},
-	{name: "fchownat", paths: []pathArg{{dir: 0, path: 1, want: write, flags: 4, turn: atSymlinkNofollow, empty: true}}},
-	{name: "truncate", paths: one(0, write, follow)},
+	{name: "fchownat", by: chown(2).flags(4, pathFlags), paths: []pathArg{{dir: 0, path: 1, want: write, flags: 4, turn: atSymlinkNofollow, empty: true}}},
+	{name: "truncate", by: truncate, paths: one(0, write, follow)},
 	{name: "truncate64", paths: one(0, write, follow)},
-	{name: "utime", paths: one(0, write, follow)},
-	{name: "utimes", paths: one(0, write, follow)},
-	{name: "futimesat", paths: []pathArg{{dir: 0, path: 1, want: write, flags: none, nullFD: true}}},
-	{name: "utimensat", paths: []pathArg{{dir: 0, path: 1, want: write, flags: 3, turn: atSymlinkNofollow, empty: true, nullFD: true}}},
+	{name: "utime", by: utime(1, timesUtimbuf), paths: one(0, write, follow)},
+	{name: "utimes", by: utime(1, timesTimeval), paths: one(0, write, follow)},
+	{name: "futimesat", by: utime(2, timesTimeval), paths: []pathArg{{dir: 0, path: 1, want: write, flags: none, nullFD: true}}},
+	{name: "utimensat", by: utime(2, timesTimespec), paths: []pathArg{{dir: 0, path: 1, want: write, flags: 3, turn: atSymlinkNofollow, empty: true, nullFD: true}}},
 	{name: "utimensat_time64", paths: []pathArg{{dir: 0, path: 1, want: write, flags: 3, turn: atSymlinkNofollow, empty: true, nullFD: true}}},
 
-	{name: "setxattr", paths: one(0, write, follow)},
-	{name: "lsetxattr", paths: one(0, write, nofollow)},
-	{name: "removexattr", paths: one(0, write, follow)},
-	{name: "lremovexattr", paths: one(0, write, nofollow)},
-	{name: "getxattr", paths: one(0, stat, follow)},
-	{name: "lgetxattr", paths: one(0, stat, nofollow)},
-	{name: "listxattr", paths: one(0, stat, follow)},
-	{name: "llistxattr", paths: one(0, stat, nofollow)},
-	{name: "setxattrat", paths: []pathArg{{dir: 0, path: 1, want: write, flags: 2, turn: atSymlinkNofollow, empty: true}}},
-	{name: "removexattrat", paths: []pathArg{{dir: 0, path: 1, want: write, flags: 2, turn: atSymlinkNofollow, empty: true}}},
-	{name: "getxattrat", paths: []pathArg{{dir: 0, path: 1, want: stat, flags: 2, turn: atSymlinkNofollow, empty: true}}},
-	{name: "listxattrat", paths: []pathArg{{dir: 0, path: 1, want: stat, flags: 2, turn: atSymlinkNofollow, empty: true}}},
+	{name: "setxattr", by: setxattr(xattrPlain), paths: one(0, write, follow)},
+	{name: "lsetxattr", by: setxattr(xattrPlain), paths: one(0, write, nofollow)},
+	{name: "removexattr", by: removexattr(1), paths: one(0, write, follow)},
+	{name: "lremovexattr", by: removexattr(1), paths: one(0, write, nofollow)},
+	{name: "getxattr", by: getxattr(xattrPlain.reads()), paths: one(0, stat, follow)},
+	{name: "lgetxattr", by: getxattr(xattrPlain.reads()), paths: one(0, stat, nofollow)},
+	{name: "listxattr", by: listxattr(1), paths: one(0, stat, follow)},
+	{name: "llistxattr", by: listxattr(1), paths: one(0, stat, nofollow)},
+	{name: "setxattrat", by: setxattr(xattrAt), paths: []pathArg{{dir: 0, path: 1, want: write, flags: 2, turn: atSymlinkNofollow, empty: true, null: true}}},
+	{name: "removexattrat", by: removexattr(3).flags(2, pathFlags), paths: []pathArg{{dir: 0, path: 1, want: write, flags: 2, turn: atSymlinkNofollow, empty: true, null: true}}},
+	{name: "getxattrat", by: getxattr(xattrAt), paths: []pathArg{{dir: 0, path: 1, want: stat, flags: 2, turn: atSymlinkNofollow, empty: true, null: true}}},
+	{name: "listxattrat", by: listxattr(3).flags(2, pathFlags), paths: []pathArg{{dir: 0, path: 1, want: stat, flags: 2, turn: atSymlinkNofollow, empty: true, null: true}}},
 
-	{name: "execve", paths: one(0, exec, follow)},
-	{name: "execveat", paths: []pathArg{{dir: 0, path: 1, want: exec, flags: 4, turn: atSymlinkNofollow, empty: true}}},
-	{name: "uselib", paths: one(0, exec, follow)},
-	{name: "chdir", paths: one(0, stat, follow)},
+	{name: "execve", continues: true, paths: one(0, exec, follow)},
+	{name: "execveat", continues: true, paths: []pathArg{{dir: 0, path: 1, want: exec, flags: 4, turn: atSymlinkNofollow, empty: true}}},
+	{name: "uselib", by: refused(syscall.ENOSYS), paths: one(0, exec, follow)},
+	{name: "chdir", continues: true, paths: one(0, stat, follow)},
 	// A new root gives every path a new meaning; see Resolver.
-	{name: "chroot", paths: one(0, stat, follow)},
+	{name: "chroot", continues: true, paths: one(0, stat, follow)},
 	// Both tell of every later change, so they are reads.
-	{name: "inotify_add_watch", paths: []pathArg{{dir: cwd, path: 1, want: read, flags: 2, turn: inDontFollow}}},
-	{name: "fanotify_mark", paths: []pathArg{{dir: 3, path: 4, want: read, flags: 1, turn: fanDontFollow, nullFD: true}}},
-	{name: "acct", paths: one(0, write, follow)},
-	{name: "swapon", paths: one(0, write, follow)},
-	{name: "swapoff", paths: one(0, write, follow)},
+	{name: "inotify_add_watch", by: inotifyAddWatch, paths: []pathArg{{dir: cwd, path: 1, want: read, flags: 2, turn: inDontFollow}}},
+	{name: "fanotify_mark", by: fanotifyMark, paths: []pathArg{{dir: 3, path: 4, want: read, flags: 1, turn: fanDontFollow, nullFD: true}}},
+	{name: "acct", by: refused(syscall.EPERM), paths: one(0, write, follow)},
+	{name: "swapon", by: refused(syscall.EPERM), paths: one(0, write, follow)},
+	{name: "swapoff", by: refused(syscall.EPERM), paths: one(0, write, follow)},
 }
 
 // one is a path relative to the working directory.

@@ -33,6 +33,18 @@ func (r *rules) decide(o *object, p *pathRequest) Decision {
 	return d
 }
 
+// decideMapped decides a file that is mapped beside a program, such as its
+// loader. Whoever may read a file can map it and jump there, so Read is as good
+// as Exec; p says which it was.
+func (r *rules) decideMapped(o *object, p *pathRequest) Decision {
+	p.want = read
+	if d := r.decide(o, p); d.Kind == Allow {
+		return d
+	}
+	p.want = exec
+	return r.decide(o, p)
+}
+
 // decideFailed answers where the kernel would fail before it reaches an
 // object. Its errno tells whether names exist, so it is given only where the
 // policy lets the program ask; elsewhere the answer is the same as for an

@@ -25,7 +25,7 @@ func (v *view) direct(start int, p *pathRequest) (o object, done bool) {
 			o.name = base
 			o.fd, errno = sys.OpenFile2(o.parent, base, sys.O_PATH|sys.O_NOFOLLOW, resolve)
 		}
-		if errno == syscall.ENOENT && o.parent >= 0 {
+		if o.parent >= 0 && (errno == syscall.ENOENT || p.last == entry && isFree(errno)) {
 			o.kind, o.fd, errno = objMissing, -1, 0
 		}
 	} else {

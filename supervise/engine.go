@@ -40,10 +40,6 @@ type EngineConfig struct {
 	UID, GID int
 	UserNS   bool
 
-	// OnBehalf makes the engine answer path calls itself and open files for the
-	// tracee, instead of letting the kernel make the calls that it allows.
-	OnBehalf bool
-
 	// Observe is told of every decision. With it, path calls trap and are
 	// resolved also where the policy would allow any path. It is called on the
 	// thread that decides, at once from several where a supervisor uses several.
@@ -62,7 +58,6 @@ type Engine struct {
 	root     string // of the program, on the host
 
 	judges   bool // paths are decided, or observed
-	onBehalf bool
 	identity identity
 	rules    rules
 	net      *policy.NetPlan // nil: no call reaches a peer that is decided
@@ -97,7 +92,7 @@ func NewEngine(c EngineConfig) (*Engine, error) {
 	if table == nil {
 		return nil, fmt.Errorf("policy engine: no system call table for %s", runtime.GOARCH)
 	}
-	e := &Engine{policy: c.Policy, table: table, user: c.User, observe: c.Observe, root: cmp.Or(c.Root, "/"), onBehalf: c.OnBehalf}
+	e := &Engine{policy: c.Policy, table: table, user: c.User, observe: c.Observe, root: cmp.Or(c.Root, "/")}
 	var err error
 	if e.identity, err = newIdentity(&c); err != nil {
 		return nil, fmt.Errorf("policy engine: %w", err)
@@ -162,7 +157,7 @@ func (e *Engine) ForRun(program string) (*Engine, error) {
 		return nil, fmt.Errorf("policy engine: open root %s: %w", e.root, errno)
 	}
 	defer sys.CloseFile(root)
-	run := &Engine{policy: e.policy, table: e.table, user: e.user, observe: e.observe, root: e.root, judges: e.judges, onBehalf: e.onBehalf, identity: e.identity, rules: e.rules, net: e.net}
+	run := &Engine{policy: e.policy, table: e.table, user: e.user, observe: e.observe, root: e.root, judges: e.judges, identity: e.identity, rules: e.rules, net: e.net}
 	run.rules.program = run.canonicalProgram(root, program)
 	if len(e.policy.Counts) == 0 {
 		run.calls = e.calls // nothing in it changes

@@ -106,7 +106,7 @@ func TestDecidePaths(t *testing.T) {
 		{"unreadable", trapOf("stat", 0), Decision{Kind: Fail, Errno: syscall.EFAULT}},
 		{"bad descriptor", trapOf("openat", 9999, "f", 0), Decision{Kind: Fail, Errno: syscall.EBADF}},
 	} {
-		if diff := cmp.Diff(c.want, e.Handle(c.trap)); diff != "" {
+		if diff := cmp.Diff(c.want, e.Decide(c.trap)); diff != "" {
 			t.Errorf("%s:\n%s", c.what, diff)
 		}
 	}
@@ -133,12 +133,12 @@ func TestProgram(t *testing.T) {
 		{trapOf("open", root, 0), Kill},
 		{trapOf("stat", root+"/other"), Kill},
 	} {
-		if got := e.Handle(c.trap); got.Kind != c.want {
+		if got := e.Decide(c.trap); got.Kind != c.want {
 			t.Errorf("%s %v: %+v", c.trap.Name(), c.want, got)
 		}
 	}
 	config.Policy.Files.Rules = []policy.FileRule{{Pattern: root + "/prog", Do: kill}}
-	if got := newEngine(t, config).Handle(trapOf("open", root+"/prog", 0)); got.Kind != Kill {
+	if got := newEngine(t, config).Decide(trapOf("open", root+"/prog", 0)); got.Kind != Kill {
 		t.Errorf("a rule about the program's file: %+v", got)
 	}
 }
@@ -185,7 +185,7 @@ func TestCounts(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for range 30 {
-				d := e.Handle(trapOf("socket", 1, 1, 0))
+				d := e.Decide(trapOf("socket", 1, 1, 0))
 				mu.Lock()
 				kinds[d.Kind]++
 				mu.Unlock()
@@ -196,7 +196,7 @@ func TestCounts(t *testing.T) {
 	if kinds[Allow] != 100 || kinds[Deny] != 20 {
 		t.Errorf("decisions %v, want 100 allowed and 20 denied", kinds)
 	}
-	if d := e.Handle(trapOf("execve", "/bin/true", 0, 0)); d.Kind != Kill {
+	if d := e.Decide(trapOf("execve", "/bin/true", 0, 0)); d.Kind != Kill {
 		t.Errorf("execve: %+v", d)
 	}
 	want := map[string]bool{"socket": true, "execve": true}
@@ -231,18 +231,18 @@ func TestUser(t *testing.T) {
 		{trapOf("socket", 2, 1, 0), Decision{Kind: Return, Value: 7}},
 		{trapOf("socket", 1, 1, 0), Decision{Kind: Deny, Errno: syscall.EACCES}},
 		{trapOf("open", "/etc/passwd", 0), Decision{Kind: Return, Value: 7}},
-		{trapOf("stat", "/etc/passwd"), Decision{Kind: Kill, Path: "/etc/passwd", Uses: []Use{{"/etc/passwd", policy.Stat}}}},
+		{trapOf("stat", "/etc/passwd"), Decision{Kind: Kill, Path: "/etc/passwd", Uses: []Use{{Path: "/etc/passwd", Access: policy.Stat}}}},
 		{&Trap{Arch: syscalls.I386, Nr: 1}, Decision{}},
 		{&Trap{Arch: syscalls.AMD64, Nr: 100000}, Decision{}},
 	} {
-		if diff := cmp.Diff(c.want, e.Handle(c.trap)); diff != "" {
+		if diff := cmp.Diff(c.want, e.Decide(c.trap)); diff != "" {
 			t.Errorf("%s:\n%s", c.trap.Name(), diff)
 		}
 	}
 	if len(seen) != 6 {
 		t.Errorf("observed %d decisions", len(seen))
 	}
-	if d := newEngine(t, EngineConfig{Policy: &asks}).Handle(trapOf("open", "/", 0)); d.Kind != Kill {
+	if d := newEngine(t, EngineConfig{Policy: &asks}).Decide(trapOf("open", "/", 0)); d.Kind != Kill {
 		t.Errorf("without a handler: %+v", d)
 	}
 }

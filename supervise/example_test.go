@@ -43,7 +43,7 @@ func ExampleHandler() {
 	}
 	fmt.Println("trapped:", len(engine.TrapCalls()), "call")
 	for _, path := range []string{"run.log", "/etc/passwd"} {
-		d := engine.Handle(openat(path, syscall.O_CREAT|syscall.O_WRONLY, 0o600))
+		d := engine.Decide(openat(path, syscall.O_CREAT|syscall.O_WRONLY, 0o600))
 		fmt.Println(d.Path, d.Kind == supervise.Allow, d.Errno == syscall.EACCES)
 	}
 	// Output:

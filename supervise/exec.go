@@ -39,7 +39,12 @@ func (e *Engine) decideInterpreters(th thread, o *object, who *actor) Decision {
 		}
 		p := pathRequest{dir: atFDCWD, path: next, want: exec}
 		cur = e.resolver.resolve(th, &p, who)
-		d := e.rules.decide(&cur, &p)
+		var d Decision
+		if script {
+			d = e.rules.decide(&cur, &p)
+		} else {
+			d = e.rules.decideMapped(&cur, &p)
+		}
 		e.used(&d, &cur, &p)
 		uses = append(uses, d.Uses...)
 		if d.Kind != Allow || !script || fileType(cur.stat) != syscall.S_IFREG {
@@ -164,8 +169,9 @@ func (l *elfLayout) word(b []byte) uint64 {
 }
 
 // VerifyExec decides what a thread is about to run, when it has executed a
-// program but not one of its instructions (PTRACE_EVENT_EXEC): the executable
-// and every file that is mapped executable. Names cannot lie any more then.
+// program but not one of its instructions (PTRACE_EVENT_EXEC): the executable,
+// which needs Exec, and every other file that is mapped executable. Names cannot
+// lie any more then.
 func (e *Engine) VerifyExec(pid, tid int) Decision {
 	if !e.judges {
 		return Decision{Kind: Allow}
@@ -188,7 +194,7 @@ func (e *Engine) VerifyExec(pid, tid int) Decision {
 		}
 		seen = m.Path
 		o := e.resolver.mapped(th, m.Start, m.End, m.Path)
-		got := e.rules.decide(&o, &pathRequest{want: exec})
+		got := e.rules.decideMapped(&o, &pathRequest{})
 		o.close()
 		if got.Kind != Allow {
 			return got

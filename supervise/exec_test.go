@@ -63,6 +63,15 @@ func execEngine(t *testing.T, dir string, patterns ...string) *Engine {
 	return newEngine(t, EngineConfig{Dir: dir, Policy: &policy.Policy{Files: files}})
 }
 
+// onlyExec allows to execute what the patterns name, and nothing else.
+func onlyExec(t *testing.T, patterns ...string) *Engine {
+	files := policy.Files{Default: eacces}
+	for _, p := range patterns {
+		files.Rules = append(files.Rules, policy.FileRule{Pattern: p, Grant: policy.Exec})
+	}
+	return newEngine(t, EngineConfig{Dir: "/", Policy: &policy.Policy{Files: files}})
+}
+
 // TestExecChain proves that every program which the kernel would run for a
 // file must be granted, and that chains end where the kernel ends them.
 func TestExecChain(t *testing.T) {
@@ -81,19 +90,20 @@ func TestExecChain(t *testing.T) {
 		if (err == nil) != (want == 0) {
 			t.Fatalf("%s: the kernel says %v, want %v", name, err, want)
 		}
-		if d := everything.Handle(trapOf("execve", dir+name, 0, 0)); d.Errno != want {
+		if d := everything.Decide(trapOf("execve", dir+name, 0, 0)); d.Errno != want {
 			t.Errorf("%s: %+v, want %v", name, d, want)
 		}
 	}
-	if d := execEngine(t, dir, "./*").Handle(trapOf("execve", dir+"/s0", 0, 0)); d.Kind != Deny || d.Errno != syscall.EACCES {
+	if d := execEngine(t, dir, "./*").Decide(trapOf("execve", dir+"/s0", 0, 0)); d.Kind != Deny || d.Errno != syscall.EACCES {
 		t.Errorf("#! of an unlisted program: %+v", d)
 	}
-	if d := execEngine(t, dir, "./s1").Handle(trapOf("execve", dir+"/s1", 0, 0)); d.Path != dir+"/s0" || d.Kind != Deny {
+	if d := execEngine(t, dir, "./s1").Decide(trapOf("execve", dir+"/s1", 0, 0)); d.Path != dir+"/s0" || d.Kind != Deny {
 		t.Errorf("#! of an unlisted script: %+v", d)
 	}
 }
 
-// TestExecELFInterpreter proves that PT_INTERP needs a grant of its own.
+// TestExecELFInterpreter proves that PT_INTERP needs a grant of its own: Exec, or
+// Read, with which a program can map it itself.
 func TestExecELFInterpreter(t *testing.T) {
 	program, err := filepath.EvalSymlinks("/bin/true")
 	must(t, err)
@@ -107,10 +117,13 @@ func TestExecELFInterpreter(t *testing.T) {
 	if loader == "" {
 		t.Skip("/bin/true is static here")
 	}
-	if d := execEngine(t, "/", program).Handle(trapOf("execve", program, 0, 0)); d.Kind != Deny {
+	if d := onlyExec(t, program).Decide(trapOf("execve", program, 0, 0)); d.Kind != Deny {
 		t.Errorf("without its loader: %+v", d)
 	}
-	if d := execEngine(t, "/", program, loader).Handle(trapOf("execve", program, 0, 0)); d.Kind != Allow {
+	if d := execEngine(t, "/", program).Decide(trapOf("execve", program, 0, 0)); d.Kind != Allow {
+		t.Errorf("with a loader that may be read: %+v", d)
+	}
+	if d := onlyExec(t, program, loader).Decide(trapOf("execve", program, 0, 0)); d.Kind != Allow {
 		t.Errorf("with its loader: %+v", d)
 	}
 }
@@ -130,7 +143,10 @@ func TestVerifyExec(t *testing.T) {
 	if d := execEngine(t, "/", "/bin/cat").VerifyExec(pid, pid); d.Kind != Deny || d.Path != program {
 		t.Errorf("another program allowed: %+v", d)
 	}
-	if d := execEngine(t, "/", program).VerifyExec(pid, pid); d.Kind != Deny || !strings.Contains(d.Path, "/l") {
+	if d := execEngine(t, "/", program).VerifyExec(pid, pid); d.Kind != Allow {
+		t.Errorf("with libraries that may be read: %+v", d)
+	}
+	if d := onlyExec(t, program).VerifyExec(pid, pid); d.Kind != Deny || !strings.Contains(d.Path, "/l") {
 		t.Errorf("without libraries: %+v", d)
 	}
 }

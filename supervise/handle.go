@@ -7,14 +7,11 @@ import (
 )
 
 // Handle decides a trap: first by the counts, then by the user's handler where
-// the policy asks for that, then by the paths.
+// the policy asks for that, then by the paths. A call on a path that is allowed
+// it makes itself, or answers with an Opening; the supervisor's thread has called
+// Begin.
 func (e *Engine) Handle(t *Trap) Decision {
-	return e.handle(t, e.onBehalf || e.reaches(t))
-}
-
-// reaches reports whether the call reaches a peer.
-func (e *Engine) reaches(t *Trap) bool {
-	return t.Nr >= 0 && t.Nr < len(e.calls) && e.calls[t.Nr].net != nil
+	return e.handle(t, true)
 }
 
 func (e *Engine) handle(t *Trap, onBehalf bool) Decision {
@@ -96,41 +93,67 @@ func (e *Engine) askUser(t *Trap) Decision {
 	return e.user.Handle(t)
 }
 
-// decidePaths reads, resolves and decides each path of a call, and answers it.
+// decidePaths reads, resolves and decides each path of a call. It makes the
+// call itself if it is allowed, unless the kernel is to make it.
 func (e *Engine) decidePaths(t *Trap, call *pathCall, who *actor, onBehalf bool) Decision {
-	req, errno := readRequest(t, call)
-	if errno != 0 {
-		return Decision{Kind: Fail, Errno: errno}
-	}
-	var objects [2]object
-	defer func() {
-		for i := range req.n {
-			objects[i].close()
+	m := making{engine: e, trap: t, who: who, th: thread{t.PID, t.TID}}
+	defer m.close()
+	d, decided := e.decideRequest(&m, call, onBehalf)
+	switch {
+	case decided || !onBehalf || m.request.n == 0 || call.continues:
+		// A call without a path to judge is one on registers alone.
+		return d
+	case call.open != notOpen:
+		if who.raise(); !t.Tracee.Valid() {
+			return Decision{Kind: Fail, Errno: syscall.ESRCH, Path: d.Path}
 		}
-	}()
-	for i := range objects {
-		objects[i] = failed("", 0)
+		d.Kind, d.Opening = Open, e.opening(&m)
+		return d
+	case call.by.make == nil:
+		// No program of this machine has the call.
+		return Decision{Kind: Kill, Path: d.Path}
 	}
-	th := thread{t.PID, t.TID}
+	return m.act(&call.by, d)
+}
+
+// decideRequest decides a call's paths; decided says that there is nothing more
+// to do about it.
+func (e *Engine) decideRequest(m *making, call *pathCall, onBehalf bool) (d Decision, decided bool) {
+	if onBehalf && call.by.read != nil {
+		if errno := call.by.read(m); errno != 0 {
+			return Decision{Kind: Fail, Errno: errno}, true
+		}
+		if m.done {
+			return Decision{Kind: Return}, true
+		}
+	}
+	req, errno := readRequest(m.trap, call)
+	if errno != 0 {
+		return Decision{Kind: Fail, Errno: errno}, true
+	}
+	m.request = req
+	for i := range m.objects {
+		m.objects[i] = failed("", 0)
+	}
 	allowed := Decision{Kind: Allow}
 	var uses []Use
 	for i := range req.n {
-		objects[i] = e.resolver.resolve(th, &req.paths[i], who)
-		d := e.decidePath(th, &objects[i], &req.paths[i], who)
+		m.objects[i] = e.resolver.resolve(m.th, &req.paths[i], m.who)
+		d := e.decidePath(m.th, &m.objects[i], &req.paths[i], m.who)
 		uses = append(uses, d.Uses...)
 		d.Uses = uses
 		if d.Kind != Allow {
-			return d
+			return d, true
 		}
 		if i == 0 {
 			allowed = d
 		}
 	}
 	allowed.Uses = uses
-	if onBehalf && call.open != notOpen {
-		allowed.Kind, allowed.Opening = Open, e.opening(t, &req, &objects[0])
+	if req.late != 0 {
+		return Decision{Kind: Fail, Errno: req.late, Uses: uses}, true
 	}
-	return allowed
+	return allowed, false
 }
 
 func (e *Engine) decidePath(th thread, o *object, p *pathRequest, who *actor) Decision {

@@ -1,7 +1,6 @@
 package supervise
 
 import (
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"syscall"
@@ -33,6 +32,38 @@ func newIdentity(c *EngineConfig) (identity, error) {
 	return id, nil
 }
 
+// noID is an ID that no user or group has; to chown(2) it says "unchanged".
+const noID = ^uint32(0)
+
+// knows reports whether the program's user namespace has these IDs.
+func (id *identity) knows(uid, gid uint32) bool {
+	return !id.mapped || (uid == noID || uid == id.uid) && (gid == noID || gid == id.gid)
+}
+
+// seenUID is what the program sees of a user's ID.
+func (id *identity) seenUID(uid uint32) uint32 {
+	if id.mapped && uid != id.uid {
+		return overflow("overflowuid")
+	}
+	return uid
+}
+
+// seenGID is what the program sees of a group's ID.
+func (id *identity) seenGID(gid uint32) uint32 {
+	if id.mapped && gid != id.gid {
+		return overflow("overflowgid")
+	}
+	return gid
+}
+
+// overflow is the ID that stands for all that a user namespace does not map.
+func overflow(name string) uint32 {
+	if n, ok := sysctl("kernel/" + name); ok {
+		return uint32(n)
+	}
+	return 65534 // DEFAULT_OVERFLOWUID
+}
+
 // sharesFS says that some thread could not get an fs_struct of its own, so
 // that no thread's umask may be changed.
 var sharesFS atomic.Bool
@@ -61,14 +92,12 @@ func Begin() error {
 	return nil
 }
 
-// errIdentity is why a thread must end: it is neither the program nor Belljar.
-var errIdentity = errors.New("the thread's credentials could not be changed")
-
 // actor is what a thread may do at one moment of a trap: what Belljar may
-// (raised, as it starts) or what the program may (lowered). The file system IDs
-// stay the program's between two traps, since setfsuid(2) costs as much as the
-// rest; Belljar's capabilities make up for them while raised. A nil actor is
-// always raised.
+// (raised, as it starts) or what the program may (lowered). The effective IDs stay
+// the program's between two traps, since setting them costs more than all the
+// rest; Belljar's capabilities make up for them while raised. File system IDs
+// alone would not do: /proc/sys asks for the effective user. A nil actor is always
+// raised.
 type actor struct {
 	id      *identity
 	lowered bool
@@ -84,8 +113,7 @@ func (a *actor) lower() bool {
 	case a.err != nil:
 		return false
 	case a.id.switches:
-		if uid, gid := sys.FileIDs(); (uid != a.id.uid || gid != a.id.gid) && !sys.SetFileIDs(a.id.uid, a.id.gid) {
-			a.err = fmt.Errorf("setfsuid %d, setfsgid %d: %w", a.id.uid, a.id.gid, errIdentity)
+		if !a.become(a.id.uid, a.id.gid) {
 			return false
 		}
 		none := a.id.own
@@ -133,17 +161,26 @@ func (a *actor) leave() bool {
 	if !a.id.switches || a.err != nil {
 		return a.err == nil
 	}
-	if uid, gid := sys.FileIDs(); uid == a.id.ownUID && gid == a.id.ownGID {
+	if uid, gid := sys.EffectiveIDs(); uid == a.id.ownUID && gid == a.id.ownGID {
 		return true
 	}
-	if !sys.SetFileIDs(a.id.ownUID, a.id.ownGID) {
-		a.err = fmt.Errorf("setfsuid %d, setfsgid %d: %w", a.id.ownUID, a.id.ownGID, errIdentity)
+	if !a.become(a.id.ownUID, a.id.ownGID) {
 		return false
 	}
-	// Setting the user to root also raises capabilities that Belljar may not
-	// have had (capabilities(7), "Effect of user ID changes on capabilities").
+	// Becoming root may also have raised capabilities that Belljar had lowered.
 	if errno := sys.SetCapabilities(a.id.own); errno != 0 {
 		a.err = fmt.Errorf("capset: %w", errno)
+	}
+	return a.err == nil
+}
+
+// become sets the thread's effective IDs where they are others.
+func (a *actor) become(uid, gid uint32) bool {
+	if u, g := sys.EffectiveIDs(); u == uid && g == gid {
+		return true
+	}
+	if errno := sys.SetEffectiveIDs(uid, gid); errno != 0 {
+		a.err = fmt.Errorf("setresuid %d, setresgid %d: %w", uid, gid, errno)
 	}
 	return a.err == nil
 }

@@ -124,24 +124,11 @@ func openAccess(flags uint64) policy.Access {
 	return read
 }
 
-// readOpenHow reads struct open_how as copy_struct_from_user of the kernel
-// does: a longer struct than it knows is fine where the rest is zero.
+// readOpenHow reads struct open_how.
 func readOpenHow(t *Trap, i int) (o openRequest, errno syscall.Errno) {
-	addr, size := t.Uint64(i), t.Uint64(i+1)
-	switch {
-	case size < openHowSize:
-		return o, syscall.EINVAL
-	case size > openHowMaxSize:
-		return o, syscall.E2BIG
-	}
-	b, errno := t.bytes(addr, int(size))
+	b, errno := t.extensible(t.Uint64(i), t.Uint64(i+1), openHowSize, openHowMaxSize)
 	if errno != 0 {
 		return o, errno
-	}
-	for _, c := range b[openHowSize:] {
-		if c != 0 {
-			return o, syscall.E2BIG
-		}
 	}
 	o.flags = binary.LittleEndian.Uint64(b)
 	mode := binary.LittleEndian.Uint64(b[8:])

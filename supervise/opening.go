@@ -21,11 +21,11 @@ type Opening struct {
 // openBits are the flags of open(2) that are not the same everywhere.
 type openBits struct{ nofollow, directory uint64 }
 
-// opening takes over the pins of o.
-func (e *Engine) opening(t *Trap, req *request, o *object) *Opening {
-	op := &Opening{engine: e, th: thread{t.PID, t.TID}, object: *o, open: req.open,
-		flags: openBits{t.oNofollow(), t.oDirectory()}}
-	o.fd, o.parent = -1, -1
+// opening takes over the pins of m.
+func (e *Engine) opening(m *making) *Opening {
+	op := &Opening{engine: e, th: m.th, object: m.objects[0], open: m.request.open,
+		flags: openBits{m.trap.oNofollow(), m.trap.oDirectory()}}
+	m.objects[0].fd, m.objects[0].parent = -1, -1
 	return op
 }
 

@@ -50,7 +50,7 @@ func ownTree(t testing.TB) string {
 // actingEngine allows everything below dir, on behalf of the program.
 func actingEngine(t testing.TB, dir string) *Engine {
 	uid, gid := programIDs()
-	return newEngine(t, EngineConfig{Dir: dir, UID: uid, GID: gid, OnBehalf: true, Policy: &policy.Policy{Files: policy.Files{
+	return newEngine(t, EngineConfig{Dir: dir, UID: uid, GID: gid, Policy: &policy.Policy{Files: policy.Files{
 		Default: kill, Rules: []policy.FileRule{{Pattern: "./**", Grant: policy.Write}, {Pattern: "/usr/**", Grant: policy.Read},
 			{Pattern: "/proc/self/**", Grant: policy.Read}}}}})
 }
@@ -105,7 +105,7 @@ func TestOpening(t *testing.T) {
 		{"fifo", syscall.O_RDONLY | syscall.O_NONBLOCK, told{path: dir + "/fifo", flags: syscall.O_NONBLOCK}},
 		{"f", 1 << 30, told{path: dir + "/f"}},
 		{"f", oPath | syscall.O_CREAT | syscall.O_CLOEXEC, told{path: dir + "/f", flags: oPath | syscall.O_CLOEXEC}},
-		{fdName(held), 0, told{}},
+		{fdName(held), 0, told{path: dir + "/f"}},
 		{fdName(pr), 0, told{blocks: true}},
 	} {
 		onThread(t, func() {

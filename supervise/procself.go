@@ -26,7 +26,12 @@ func isProcRoot(fd int, st sys.FileStat) bool {
 // selfTarget is what "self" and "thread-self" in a procfs's root mean for the
 // tracee.
 func (w *walker) selfTarget(link string) (string, syscall.Errno) {
-	own := w.ownNumbers(w.cur, w.curStat.Dev)
+	return w.selfText(w.cur, w.curStat.Dev, link)
+}
+
+// selfText is selfTarget for the procfs whose root is open as root.
+func (v *view) selfText(root int, dev uint64, link string) (string, syscall.Errno) {
+	own := v.ownNumbers(root, dev)
 	if own.tgid == 0 {
 		return "", syscall.ENOENT
 	}

@@ -11,6 +11,7 @@ import (
 type request struct {
 	paths [2]pathRequest
 	n     int
+	late  syscall.Errno // of a second path that cannot be read
 	open  openRequest
 }
 
@@ -40,6 +41,11 @@ func readRequest(t *Trap, call *pathCall) (request, syscall.Errno) {
 	var r request
 	for i := range call.paths {
 		p, skip, errno := readPath(t, call, &call.paths[i], &r)
+		if errno != 0 && i > 0 {
+			// The kernel looks at the first path before it misses the second.
+			r.late = errno
+			return r, 0
+		}
 		if errno != 0 {
 			return request{}, errno
 		}
@@ -75,7 +81,7 @@ func readPath(t *Trap, call *pathCall, arg *pathArg, r *request) (p pathRequest,
 		return p, true, 0
 	}
 	empty := arg.empty && (flags&atEmptyPath != 0 || arg.flags == none)
-	if !null || !empty || arg.flags == none {
+	if !null || !empty || !arg.null {
 		if p.path, errno = t.path(int(arg.path)); errno != 0 {
 			return p, false, errno
 		}

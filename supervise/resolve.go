@@ -163,6 +163,9 @@ func (v *view) resolve(p *pathRequest) object {
 		return failed("", syscall.ENOENT)
 	}
 	scoped := p.resolve&(sys.RESOLVE_IN_ROOT|sys.RESOLVE_BENEATH) != 0
+	if p.path[0] == '/' && p.resolve&sys.RESOLVE_BENEATH != 0 {
+		return failed("", syscall.EXDEV) // nd_jump_root, before the descriptor counts
+	}
 	start := v.root
 	if p.path[0] != '/' || scoped {
 		fd, errno := v.start(p.dir)

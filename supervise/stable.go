@@ -82,20 +82,26 @@ func (s *steady) look(root int, dir string) bool {
 // The kernel's protections of sticky directories (proc_sys_fs(5)). They are
 // read once: an administrator changes them when the system starts.
 var (
-	protectedRegular  = sync.OnceValue(func() int { return sysctl("fs/protected_regular") })
-	protectedFifos    = sync.OnceValue(func() int { return sysctl("fs/protected_fifos") })
-	protectedSymlinks = sync.OnceValue(func() int { return sysctl("fs/protected_symlinks") })
+	protectedRegular  = protection("fs/protected_regular")
+	protectedFifos    = protection("fs/protected_fifos")
+	protectedSymlinks = protection("fs/protected_symlinks")
 )
 
-// sysctl reads a number below /proc/sys. Where that cannot be read the
-// protection counts as switched on.
-func sysctl(name string) int {
+// protection reads a switch once. Where that cannot be read it counts as on.
+func protection(name string) func() int {
+	return sync.OnceValue(func() int {
+		if n, ok := sysctl(name); ok {
+			return n
+		}
+		return 1
+	})
+}
+
+// sysctl reads a number below /proc/sys.
+func sysctl(name string) (int, bool) {
 	text, err := os.ReadFile("/proc/sys/" + name)
 	n, err2 := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || err2 != nil {
-		return 1
-	}
-	return n
+	return n, err == nil && err2 == nil
 }
 
 // field is the value that follows key in a file of procfs, up to the line's

@@ -41,9 +41,6 @@ func (v *view) walk(start int, p *pathRequest) object {
 }
 
 func (w *walker) run() object {
-	if w.p.path[0] == '/' && w.p.resolve&sys.RESOLVE_BENEATH != 0 {
-		return w.fail("", syscall.EXDEV)
-	}
 	for {
 		slash := strings.TrimLeft(w.rest, "/")
 		if slash == "" {
@@ -60,6 +57,10 @@ func (w *walker) run() object {
 		}
 		switch comp {
 		case ".":
+			// link_path_walk asks for the right to search before every component.
+			if errno := sys.AccessPinned(w.cur, searchable); errno != 0 {
+				return w.fail("", errno)
+			}
 			w.own = object{}
 		case "..":
 			if errno := w.up(); errno != 0 {
@@ -72,6 +73,14 @@ func (w *walker) run() object {
 		}
 	}
 }
+
+// isFree reports whether a lookup's error leaves it to the call on an entry to
+// fail: after it has looked at its other path, for one.
+func isFree(errno syscall.Errno) bool {
+	return errno == syscall.ENOENT || errno == syscall.ENAMETOOLONG
+}
+
+const searchable = 1 // X_OK
 
 func cutComponent(path string) (comp, rest string) {
 	if i := strings.IndexByte(path, '/'); i >= 0 {
@@ -102,10 +111,13 @@ func (w *walker) down(comp string) (object, bool) {
 	last := strings.Trim(w.rest, "/") == ""
 	if last && w.rest != "" && w.p.create {
 		// open_last_lookups refuses a slash behind a name to create before it looks.
+		if errno := sys.AccessPinned(w.cur, searchable); errno != 0 {
+			return w.fail(comp, errno), true
+		}
 		return w.fail(comp, syscall.EISDIR), true
 	}
 	fd, errno := sys.OpenFile2(w.cur, comp, sys.O_PATH|sys.O_NOFOLLOW, w.p.resolve&sys.RESOLVE_NO_XDEV|noLinks)
-	if errno == syscall.ENOENT && last && (w.p.last == entry || w.p.create) {
+	if last && (errno == syscall.ENOENT && w.p.create || w.p.last == entry && isFree(errno)) {
 		return w.found(comp, -1, sys.FileStat{}), true
 	}
 	if errno != 0 {
@@ -163,10 +175,6 @@ func (w *walker) arrived() object {
 	if o.kind == objAnonymous && jumped {
 		o.path = w.own.path
 	}
-	if jumped {
-		// The tracee may be unable to get there by the path.
-		o.reach = ""
-	}
 	return o
 }
 
@@ -206,7 +214,11 @@ func (w *walker) fail(comp string, errno syscall.Errno) object {
 	if kind == objNone || kind == objAnonymous {
 		return failed("", errno)
 	}
-	if comp != "" {
+	switch comp {
+	case "", ".":
+	case "..":
+		return failed(dir, errno)
+	default:
 		dir = join(dir, comp)
 	}
 	for rest := w.rest; ; {

@@ -60,7 +60,7 @@ var (
 	byFilter = mechanism{"filter", "yes", "< 0.1 us a call"}
 	byCount  = mechanism{"supervisor, which counts", "yes", "3-10 us a call"}
 	byUser   = mechanism{"supervisor, which asks the handler", "numbers yes, memory no", "3-10 us a call"}
-	byPath   = mechanism{"supervisor, which resolves the path", "no: checked, then continued", "4-10 us a call"}
+	byPath   = mechanism{"supervisor, which resolves the path", "yes", "5-20 us a call"}
 	byFiles  = mechanism{"supervisor, private root", byPath.raceFree, byPath.cost}
 	byPeer   = mechanism{"supervisor, on a copy of the address", "yes", "5-10 us a call, 50-150 us a connection"}
 )

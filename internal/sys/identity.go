@@ -49,21 +49,29 @@ func SetCapabilities(c Capabilities) syscall.Errno {
 	return errno
 }
 
-// FileIDs returns the calling thread's file system user and group. An ID of -1
-// changes nothing (setfsuid(2)).
-func FileIDs() (uid, gid uint32) {
-	u, _, _ := syscall.RawSyscall(unix.SYS_SETFSUID, ^uintptr(0), 0, 0)
-	g, _, _ := syscall.RawSyscall(unix.SYS_SETFSGID, ^uintptr(0), 0, 0)
+// EffectiveIDs returns the calling thread's effective user and group.
+func EffectiveIDs() (uid, gid uint32) {
+	u, _, _ := syscall.RawSyscall(unix.SYS_GETEUID, 0, 0, 0)
+	g, _, _ := syscall.RawSyscall(unix.SYS_GETEGID, 0, 0, 0)
 	return uint32(u), uint32(g)
 }
 
-// SetFileIDs sets them and reports whether they are what was asked for:
-// neither call returns an error.
-func SetFileIDs(uid, gid uint32) bool {
-	syscall.RawSyscall(unix.SYS_SETFSGID, uintptr(gid), 0, 0)
-	syscall.RawSyscall(unix.SYS_SETFSUID, uintptr(uid), 0, 0)
-	u, g := FileIDs()
-	return u == uid && g == gid
+// SetEffectiveIDs sets them, and with them the file system IDs. Leaving user 0
+// takes away the effective capabilities, and becoming it gives all permitted
+// ones (capabilities(7)). Real and saved IDs stay, so there is a way back.
+func SetEffectiveIDs(uid, gid uint32) syscall.Errno {
+	const same = ^uintptr(0)
+	// The group first: from any user but root that would need a capability.
+	if e, _ := EffectiveIDs(); e != 0 {
+		if _, _, errno := syscall.RawSyscall(unix.SYS_SETRESUID, same, uintptr(uid), same); errno != 0 {
+			return errno
+		}
+	}
+	if _, _, errno := syscall.RawSyscall(unix.SYS_SETRESGID, same, uintptr(gid), same); errno != 0 {
+		return errno
+	}
+	_, _, errno := syscall.RawSyscall(unix.SYS_SETRESUID, same, uintptr(uid), same)
+	return errno
 }
 
 // DropGroups empties the calling thread's list of supplementary groups.
