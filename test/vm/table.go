@@ -22,7 +22,7 @@ of every package that depends on the kernel there, as root and as uid 65534, and
 ` + "`make vm KERNEL=5.10 ARCH=arm64`" + ` does it for one kernel and prints the output of what fails.
 
 A guest is emulated, has a pure cgroup v2 hierarchy, and neither compilers nor Java nor Node. Packages that are the
-same on every kernel are left out.
+same on every kernel are left out. A dash is what was not run yet; the row "tested" says which state of the source was.
 
 `
 
