@@ -62,7 +62,17 @@ func testCase(t *testing.T, tc *Case, sub *subject) {
 	}
 }
 
-func (tc *Case) run(t *testing.T, s Sandbox, preset string, group belljar.Switch, sub *subject) {
+// played is one run of a case.
+type played struct {
+	args []string
+	res  *belljar.Result
+	out  *Output
+	took time.Duration
+	a    *Arena
+}
+
+// play runs a case in an arena of its own.
+func (tc *Case) play(t *testing.T, s Sandbox, preset string, group belljar.Switch, sub *subject) played {
 	copied := ""
 	if len(sub.args) == 1 {
 		copied = sub.file
@@ -86,7 +96,12 @@ func (tc *Case) run(t *testing.T, s Sandbox, preset string, group belljar.Switch
 	}
 	begin := time.Now()
 	res, out := Run(t, cmd, opts)
-	took := time.Since(begin)
+	return played{args, res, out, time.Since(begin), a}
+}
+
+func (tc *Case) run(t *testing.T, s Sandbox, preset string, group belljar.Switch, sub *subject) {
+	p := tc.play(t, s, preset, group, sub)
+	args, res, out, took, a := p.args, p.res, p.out, p.took, p.a
 
 	stdout, stderr := out.Stdout.String(), out.Stderr.String()
 	bad := tc.check(res, stdout, a)

@@ -3,6 +3,7 @@ package cases
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,16 @@ var Sandboxes = []Sandbox{
 	{"notify", belljar.Notify, belljar.Off},
 	{"unshare", belljar.NoOne, belljar.On},
 	{"both", belljar.Auto, belljar.Default},
+}
+
+// Find returns the sandbox of a name.
+func Find(t testing.TB, name string) Sandbox {
+	t.Helper()
+	i := slices.IndexFunc(Sandboxes, func(s Sandbox) bool { return s.Name == name })
+	if i < 0 {
+		t.Fatalf("no sandbox is called %q", name)
+	}
+	return Sandboxes[i]
 }
 
 // Supervised says whether calls are decided as they happen.
