@@ -102,16 +102,29 @@ func (p *plan) tracerCalls(made map[string]bool) map[string][]policy.Cond {
 }
 
 // withoutListeners returns the policy for the filter of a supervised program,
-// which may have no listener of its own, whatever the policy says: a listener
-// answers before any tracer is asked, and the kernel allows one only. The
+// which may have no listener of its own, also where the policy would allow it: a
+// listener answers before any tracer is asked, and the kernel allows one only. The
 // answer is the kernel's for a second listener.
 func (p *plan) withoutListeners() *policy.Policy {
 	if p.supervisor == NoOne {
 		return p.policy
 	}
+	listens := policy.Cond{Arg: 1, Op: policy.Mask, Mask: sys.SeccompNewListener, Values: []uint64{sys.SeccompNewListener}}
+	refuse := func(when []policy.Cond) policy.Rule {
+		return policy.Rule{Call: "seccomp", When: slices.Concat(when, []policy.Cond{listens}), Do: policy.Action{Kind: policy.Deny, Errno: uint16(syscall.EBUSY)}}
+	}
+	lets := func(a policy.Action) bool { return a.Kind == policy.Allow || a.Kind == policy.Trap }
 	own := *p.policy
-	own.Rules = append([]policy.Rule{{Call: "seccomp", Do: policy.Action{Kind: policy.Deny, Errno: uint16(syscall.EBUSY)},
-		When: []policy.Cond{{Arg: 1, Op: policy.Mask, Mask: sys.SeccompNewListener, Values: []uint64{sys.SeccompNewListener}}}}}, own.Rules...)
+	own.Rules = make([]policy.Rule, 0, len(p.policy.Rules)+2)
+	for _, r := range p.policy.Rules {
+		if r.Names("seccomp") && lets(r.Do) {
+			own.Rules = append(own.Rules, refuse(r.When))
+		}
+		own.Rules = append(own.Rules, r)
+	}
+	if lets(own.Default) {
+		own.Rules = append(own.Rules, refuse(nil))
+	}
 	return &own
 }
 
