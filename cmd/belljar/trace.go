@@ -13,6 +13,7 @@ import (
 
 	"github.com/belljar/belljar"
 	"github.com/belljar/belljar/policy"
+	"github.com/belljar/belljar/supervise"
 	"github.com/belljar/belljar/trace"
 )
 
@@ -20,9 +21,10 @@ import (
 type traceFlags struct {
 	only               []string
 	json, times, plain bool
-	to, perfetto       string
+	to, perfetto, html string
 	text               int
 	outputs            []*traceOutput
+	report             *trace.Report // nil without --html
 	recorder           *trace.Recorder
 }
 
@@ -52,6 +54,7 @@ func (t *traceFlags) groups() []flagGroup {
 		{"to", "FILE", "write the trace to a file, also -o FILE (default: standard error)", name(&t.to), nil},
 		{"json", "", "write each event as a line of JSON", set(&t.json), nil},
 		{"perfetto", "FILE", "write a file that ui.perfetto.dev and Chrome's tracing open", name(&t.perfetto), nil},
+		{"html", "FILE", "write a report: one page that any browser opens", name(&t.html), nil},
 		{"times", "", "show when each call began and how long it took", set(&t.times), nil},
 		{"plain", "", "show descriptors as numbers alone", set(&t.plain), nil},
 		{"text", "N", "show N bytes of each buffer (default 32)", func(_ *runFlags, v string) (err error) {
@@ -120,7 +123,14 @@ func traceRun(args []string) (status int, err error) {
 	if err := t.open(); err != nil {
 		return statusFailed, err
 	}
-	f.watch = func(o *belljar.Options) { o.Watch = t.recorder }
+	f.watch = func(o *belljar.Options) {
+		o.Watch = t.recorder
+		if t.report != nil && o.Observe == nil {
+			// Whoever observes makes the engine resolve every path.
+			o.Observe = func(*supervise.Trap, supervise.Decision) {}
+		}
+	}
+	f.after = func(r *belljar.Result) error { return t.writeReport(r, f.limits, program) }
 	status, err = f.run(program)
 	if closeErr := t.close(); closeErr != nil && err == nil {
 		status, err = statusFailed, closeErr
@@ -144,6 +154,14 @@ func (t *traceFlags) open() error {
 			return err
 		}
 		out.sink = trace.NewPerfetto(out.buffer)
+	}
+	if t.html != "" {
+		out, err := t.add("--html", t.html)
+		if err != nil {
+			return err
+		}
+		t.report = new(trace.Report)
+		out.sink = t.report
 	}
 	var all trace.Tee
 	for _, o := range t.outputs {
