@@ -52,6 +52,8 @@ type ViolationInfo struct {
 	Decision string `json:"decision"`
 	Rule     string `json:"rule"` // file:line, "" if the default decided
 	PID      int    `json:"pid"`
+	Access   string `json:"access"` // that Path was wanted for, such as "read"; "" if it was not about a path
+	Code     string `json:"code"`   // that made the call: FILE+OFFSET (FUNCTION+OFFSET), "" if unknown
 }
 
 // Layer reports one mechanism of containment in one run.

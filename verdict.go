@@ -45,7 +45,8 @@ func (s *session) judge(r *Result, o *ptrace.Outcome) {
 	case o.Cause == ptrace.Violated:
 		r.Verdict = Violation
 		v := o.Violation
-		r.Violation = &ViolationInfo{Syscall: v.Syscall, Path: v.Path, Decision: "kill", Rule: v.Rule, PID: v.PID}
+		r.Violation = &ViolationInfo{Syscall: v.Syscall, Path: v.Path, Decision: "kill", Rule: v.Rule, PID: v.PID,
+			Access: v.Access.String(), Code: v.Code}
 	case o.Cause == ptrace.OutputExceeded:
 		r.Limit = "output"
 	case s.endedBy() != "":

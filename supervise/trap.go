@@ -45,7 +45,7 @@ type Decision struct {
 	Path  string        // the object that was decided, "" when the call has no path
 
 	// Uses are the objects that the call reaches for, as far as they were
-	// decided, where the engine has an Observe.
+	// decided, where the engine has an Observe or the last one ends the run.
 	Uses []Use
 
 	// Opening is the file to open, for Open alone. Whoever gets it closes it.

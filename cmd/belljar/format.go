@@ -43,6 +43,12 @@ func evidence(v *belljar.ViolationInfo) string {
 	if v.Rule != "" {
 		what += " by " + v.Rule
 	}
+	if v.Code != "" {
+		what += " in " + v.Code
+	}
+	if rule := remedy(v); rule != "" {
+		what += "; " + rule + " would allow it"
+	}
 	return what
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/belljar/belljar/internal/sys"
+	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/supervise"
 )
 
@@ -185,7 +186,7 @@ func (t *Tracer) verify(pid int) {
 		return
 	}
 	if d := t.cfg.Verify(pid, pid); d.Kind != supervise.Allow {
-		t.end(Violated, &Violation{Syscall: "execve", Path: d.Path, Rule: d.Rule, PID: pid})
+		t.end(Violated, &Violation{Syscall: "execve", Path: d.Path, Rule: d.Rule, PID: pid, Access: policy.Exec})
 		t.killAll()
 	}
 }
@@ -214,6 +215,7 @@ func (t *Tracer) filterKilled(pid int, k *task) {
 		have.Syscall, have.Rule = v.Syscall, v.Rule
 	}
 	t.mu.Unlock()
+	t.locate(v, pid)
 	t.end(Violated, v)
 }
 

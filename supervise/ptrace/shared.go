@@ -84,7 +84,22 @@ func (t *Tracer) Violate(d supervise.Decision, trap *supervise.Trap) {
 		}
 		t.mu.Unlock()
 	}
-	t.end(Violated, &Violation{Syscall: t.callName(trap.Nr), Path: d.Path, Rule: d.Rule, PID: trap.PID})
+	v := &Violation{Syscall: t.callName(trap.Nr), Path: d.Path, Rule: d.Rule, PID: trap.PID}
+	if n := len(d.Uses); n > 0 {
+		v.Access = d.Uses[n-1].Access // the last is the one that was refused
+	}
+	t.locate(v, trap.TID)
+	t.end(Violated, v)
+}
+
+// locate finds out which code made the call, if it is the one that ends the run.
+func (t *Tracer) locate(v *Violation, tid int) {
+	t.mu.Lock()
+	first := t.outcome.Cause == NoCause && !t.dying.Load()
+	t.mu.Unlock()
+	if first {
+		v.Code = where(tid)
+	}
 }
 
 // Dying reports whether the run was told to end. No call of it is to be made

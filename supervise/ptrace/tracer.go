@@ -74,6 +74,8 @@ type Violation struct {
 	Path    string
 	Rule    string
 	PID     int
+	Access  policy.Access // to Path, 0 if it was not about one
+	Code    string        // that made the call: FILE+OFFSET (FUNCTION+OFFSET)
 }
 
 // Outcome is what a tracer knows when every process has ended.
