@@ -254,7 +254,7 @@ var differences = []struct{ pattern, plain string }{
 	{`TestSameAsStrace_?\w*\d+`, `TEST`},
 	{`/proc/\d+/`, `/proc/PID/`},
 	{`(\.git/t)\w{6}`, `${1}XXXXXX`},
-	{`(pwrite64\([^,]*|read\(\d+</(?:proc/PID/maps|dev/urandom)>), "[^"]*"`, `$1, DATA`},
+	{`(pwrite64\([^,]*|read\(\d+</(?:proc/PID/maps|dev/urandom)>), "(?:[^"\\]|\\.)*"(?:\.\.\.)?`, `$1, DATA`},
 	{`BTRFS_IOC_CLONE or `, ``},
 	{`(1[01])</dev/null>`, `N</dev/null>`}, // the shell takes the first that is free
 	{`rt_sigreturn\(.*`, `rt_sigreturn()`}, // strace reads what is restored from the stack
