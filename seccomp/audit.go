@@ -129,10 +129,8 @@ func (a *auditor) doors(s Section, t *syscalls.Table) {
 	dangerous, _ := syscalls.Group("@dangerous")
 	var open []string
 	for _, name := range dangerous {
-		if nr, ok := t.Number(name); ok {
-			if sp := s.span(uint32(nr)); len(sp.Ways) == 1 && lets(sp.Ways[0].Answer) {
-				open = append(open, name)
-			}
+		if answer, ok := s.constant(t, name); ok && lets(answer) {
+			open = append(open, name)
 		}
 	}
 	if len(open) > 0 {
@@ -140,40 +138,48 @@ func (a *auditor) doors(s Section, t *syscalls.Table) {
 	}
 }
 
-// siblings are calls that do the same: refusing one is of no use while another
-// is allowed.
+// siblings are calls, and after each those that can do all that it does:
+// refusing the first is of no use while one of the others is allowed.
 var siblings = [][]string{
-	{"open", "openat", "openat2"}, {"creat", "openat"}, {"stat", "newfstatat", "statx"}, {"lstat", "newfstatat", "statx"},
-	{"unlink", "unlinkat"}, {"rmdir", "unlinkat"}, {"rename", "renameat", "renameat2"}, {"mkdir", "mkdirat"}, {"link", "linkat"},
-	{"symlink", "symlinkat"}, {"mknod", "mknodat"}, {"chmod", "fchmodat", "fchmodat2"}, {"chown", "fchownat"}, {"lchown", "fchownat"},
-	{"access", "faccessat", "faccessat2"}, {"readlink", "readlinkat"}, {"execve", "execveat"}, {"fork", "clone", "clone3"},
-	{"vfork", "clone", "clone3"}, {"accept", "accept4"}, {"sendmsg", "sendmmsg"}, {"recvmsg", "recvmmsg"}, {"umount", "umount2"},
-	{"mount", "move_mount"}, {"init_module", "finit_module"}, {"kexec_load", "kexec_file_load"}, {"setrlimit", "prlimit64"},
-	{"clock_settime", "clock_settime64"}, {"clone", "clone3"}, {"setuid", "setresuid", "setreuid"}, {"ptrace", "process_vm_readv"},
-	{"kill", "tgkill", "pidfd_send_signal"}, {"setxattr", "setxattrat"}, {"settimeofday", "clock_settime"}, {"truncate", "openat"},
+	{"open", "openat", "openat2"}, {"openat", "open", "openat2"}, {"stat", "newfstatat", "statx"}, {"lstat", "newfstatat", "statx"},
+	{"unlink", "unlinkat"}, {"rmdir", "unlinkat"}, {"rename", "renameat", "renameat2"}, {"renameat", "renameat2"}, {"mkdir", "mkdirat"},
+	{"link", "linkat"}, {"symlink", "symlinkat"}, {"mknod", "mknodat"}, {"chmod", "fchmodat", "fchmodat2"},
+	{"chown", "fchownat"}, {"lchown", "fchownat"}, {"access", "faccessat", "faccessat2"}, {"readlink", "readlinkat"},
+	{"execve", "execveat"}, {"fork", "clone", "clone3"}, {"vfork", "clone", "clone3"}, {"clone", "clone3"}, {"accept", "accept4"},
+	{"sendmsg", "sendmmsg"}, {"sendto", "sendmsg", "sendmmsg"}, {"recvmsg", "recvmmsg"}, {"umount", "umount2"},
+	{"init_module", "finit_module"}, {"kexec_load", "kexec_file_load"}, {"setrlimit", "prlimit64"}, {"unshare", "clone3"},
+	{"setuid", "setresuid"}, {"setgid", "setresgid"}, {"setxattr", "setxattrat"}, {"settimeofday", "clock_settime"},
+	{"clock_settime", "clock_settime64"}, {"ptrace", "process_vm_writev"},
 }
 
+// siblings looks for calls that are refused in vain. A call that the program is
+// told does not exist is refused to make it take another.
 func (a *auditor) siblings(s Section, t *syscalls.Table) {
 	for _, family := range siblings {
-		var refused, allowed []string
-		for _, name := range family {
-			nr, ok := t.Number(name)
-			if !ok {
-				continue
-			}
-			switch sp := s.span(uint32(nr)); {
-			case len(sp.Ways) > 1:
-			case lets(sp.Ways[0].Answer):
-				allowed = append(allowed, name)
-			case !isTrap(sp.Ways[0].Answer):
-				refused = append(refused, name)
-			}
+		refused, ok := s.constant(t, family[0])
+		if !ok || lets(refused) || isTrap(refused) || refused == bpf.Errno|enosys {
+			continue
 		}
-		if len(refused) > 0 && len(allowed) > 0 {
-			a.warn("sibling", "%s: %s is refused while %s, which does the same, is allowed", t.GOARCH,
-				strings.Join(refused, ", "), strings.Join(allowed, ", "))
+		allowed := slices.DeleteFunc(slices.Clone(family[1:]), func(name string) bool {
+			answer, ok := s.constant(t, name)
+			return !ok || !lets(answer)
+		})
+		if len(allowed) > 0 {
+			a.warn("sibling", "%s: %s is refused while %s, which can do the same, is allowed", t.GOARCH, family[0], strings.Join(allowed, ", "))
 		}
 	}
+}
+
+const enosys = 38
+
+// constant is the answer to a call that has the same one always.
+func (s Section) constant(t *syscalls.Table, name string) (answer uint32, ok bool) {
+	nr, ok := t.Number(name)
+	if !ok {
+		return 0, false
+	}
+	sp := s.span(uint32(nr))
+	return sp.Ways[0].Answer, len(sp.Ways) == 1
 }
 
 func isTrap(answer uint32) bool {

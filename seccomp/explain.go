@@ -269,6 +269,14 @@ func joinWays(first, then []Way) []Way {
 	return append(first, then...)
 }
 
+// Name says whose calls the section is about, as GOARCH names architectures.
+func (s Section) Name() string {
+	if s.Other {
+		return "any other architecture"
+	}
+	return archName(s.Audit)
+}
+
 // Rules spells a section, one rule a line: what is answered always, with all
 // calls that are, then calls by their arguments. Of the answers, that to numbers
 // beyond all known calls comes last.

@@ -38,6 +38,13 @@ func run() error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
+	in, err := docker(syscalls.AMD64)
+	if err != nil {
+		return err
+	}
+	if err := compare(out, "docker", in.Policy, program); err != nil {
+		return fmt.Errorf("docker: %w", err)
+	}
 	return out.Flush()
 }
 

@@ -58,7 +58,7 @@ limits, and reports its true fate.
 			return unknownCommand(cmd, args[0])
 		},
 	}
-	root.AddCommand(runCommand(), traceCommand(), learnCommand(), policyCommand(), doctorCommand(), demoCommand(), versionCommand())
+	root.AddCommand(runCommand(), traceCommand(), learnCommand(), policyCommand(), seccompCommand(), doctorCommand(), demoCommand(), versionCommand())
 	return root
 }
 

@@ -46,9 +46,22 @@ func (d Data) Bytes(order binary.ByteOrder) []byte {
 // Run interprets the program and returns its answer and how many
 // instructions that took. It fails only for a program that Check rejects.
 func (p Program) Run(d Data) (answer uint32, steps int, err error) {
+	return p.run(d, nil)
+}
+
+// Path is Run, and tells which instructions it took.
+func (p Program) Path(d Data) (answer uint32, path []int, err error) {
+	answer, _, err = p.run(d, func(pc int) { path = append(path, pc) })
+	return answer, path, err
+}
+
+func (p Program) run(d Data, visit func(pc int)) (answer uint32, steps int, err error) {
 	m := machine{data: d.words()}
 	for pc := 0; pc >= 0 && pc < len(p); pc++ {
 		steps++
+		if visit != nil {
+			visit(pc)
+		}
 		in := p[pc]
 		switch in.Op & 7 {
 		case RET:

@@ -1,0 +1,119 @@
+package seccomp_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/belljar/belljar/policy"
+	"github.com/belljar/belljar/seccomp"
+	"github.com/belljar/belljar/seccomp/bpf"
+	"github.com/belljar/belljar/syscalls"
+)
+
+const all = ^uint32(0)
+
+// filterWith assembles what a function builds of allow and kill.
+func filterWith(t *testing.T, build func(g *bpf.Graph, allow, kill bpf.Node) bpf.Node) bpf.Program {
+	t.Helper()
+	var g bpf.Graph
+	p, err := g.Assemble(build(&g, g.Return(bpf.Allow), g.Return(bpf.KillProcess)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func warnings(p bpf.Program) []string {
+	var rules []string
+	for _, f := range seccomp.Audit(p) {
+		if f.Warning && !slices.Contains(rules, f.Rule) {
+			rules = append(rules, f.Rule)
+		}
+	}
+	slices.Sort(rules)
+	return rules
+}
+
+// Each known mistake is found, and nothing else is in a filter that has one.
+func TestAudit(t *testing.T) {
+	is := func(offset, k uint32) bpf.Test { return bpf.Test{Offset: offset, Mask: all, Op: bpf.JEQ, K: k} }
+	amd64 := is(bpf.OffArch, syscalls.AMD64.Audit)
+	x32 := bpf.Test{Offset: bpf.OffNr, Mask: all, Op: bpf.JGE, K: 0x40000000}
+	number := func(name string) bpf.Test {
+		nr, ok := syscalls.AMD64.Number(name)
+		if !ok {
+			t.Fatalf("no call %s", name)
+		}
+		return is(bpf.OffNr, uint32(nr))
+	}
+	tests := map[string]struct {
+		build func(g *bpf.Graph, allow, kill bpf.Node) bpf.Node
+		want  []string
+	}{
+		"sound": {func(g *bpf.Graph, allow, kill bpf.Node) bpf.Node {
+			return g.Test(amd64, g.Test(number("read"), allow, kill), kill)
+		}, nil},
+		"no architecture": {func(g *bpf.Graph, allow, kill bpf.Node) bpf.Node {
+			return g.Test(number("read"), allow, kill)
+		}, []string{"arch-unchecked"}},
+		"others pass": {func(g *bpf.Graph, allow, kill bpf.Node) bpf.Node {
+			return g.Test(amd64, g.Test(number("read"), allow, kill), allow)
+		}, []string{"arch-open"}},
+		"x32": {func(g *bpf.Graph, allow, kill bpf.Node) bpf.Node {
+			return g.Test(amd64, g.Test(x32, allow, g.Test(number("read"), allow, kill)), kill)
+		}, []string{"x32-open"}},
+		"all but some": {func(g *bpf.Graph, allow, kill bpf.Node) bpf.Node {
+			return g.Test(amd64, g.Test(x32, kill, g.Test(number("sync"), kill, allow)), kill)
+		}, []string{"dangerous", "default-allow"}},
+		"sibling": {func(g *bpf.Graph, allow, kill bpf.Node) bpf.Node {
+			return g.Test(amd64, g.Test(number("openat"), allow, kill), kill)
+		}, []string{"sibling"}},
+		"high half refuses": {func(g *bpf.Graph, allow, kill bpf.Node) bpf.Node {
+			sti := g.Test(is(bpf.OffArg(1), 0x5412), g.Test(is(bpf.OffArg(1)+4, 0), kill, allow), allow)
+			return g.Test(amd64, g.Test(number("ioctl"), sti, kill), kill)
+		}, []string{"high-half"}},
+		"low half allows": {func(g *bpf.Graph, allow, kill bpf.Node) bpf.Node {
+			zero := g.Test(is(bpf.OffArg(2), 0), allow, kill)
+			return g.Test(amd64, g.Test(number("mmap"), g.Test(is(bpf.OffArg(1), 0), allow, kill), g.Test(number("read"), allow, kill)), g.Test(amd64, zero, kill))
+		}, []string{"low-half"}},
+	}
+	for name, test := range tests {
+		if diff := cmp.Diff(test.want, warnings(filterWith(t, test.build))); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	if got := warnings(bpf.Program{{Op: bpf.RET, K: bpf.Allow}, {Op: bpf.RET}}); !slices.Contains(got, "dead-code") {
+		t.Errorf("dead code: %v", got)
+	}
+	if got := warnings(bpf.Program{{Op: 0x28}}); !cmp.Equal(got, []string{"invalid"}) {
+		t.Errorf("invalid: %v", got)
+	}
+	slow := bpf.Program{{Op: bpf.LD | bpf.ABS}, {Op: bpf.MISC | bpf.TAX}, {Op: bpf.RET, K: bpf.Allow}}
+	if got := warnings(slow); !cmp.Equal(got, []string{"opaque"}) {
+		t.Errorf("opaque: %v", got)
+	}
+}
+
+// asMeant are findings about presets that are no mistakes.
+var asMeant = map[string]string{
+	"observe":     "default-allow", // it allows what it does not name, and says so
+	"interpreter": "sibling",       // rmdir fails; what unlinkat removes is decided by path
+}
+
+// The presets have none of the mistakes.
+func TestAuditPresets(t *testing.T) {
+	for _, name := range policy.Presets() {
+		p, _ := policy.Preset(name)
+		prog, err := seccomp.Compile(p, seccomp.Options{Table: syscalls.AMD64})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range seccomp.Audit(prog) {
+			if f.Warning && f.Rule != asMeant[name] {
+				t.Errorf("%s: %s: %s", name, f.Rule, f.Text)
+			}
+		}
+	}
+}
