@@ -47,8 +47,10 @@ var deps = map[string]row{
 	"supervise/notify": {ours: []string{"internal/proc", "internal/sys", "supervise", "syscalls"}},
 	"supervise/ptrace": {ours: []string{"internal/launch", "internal/proc", "internal/sys", "policy", "supervise", "syscalls"}},
 
-	"learn":    {ours: []string{"policy", "syscalls", "trace"}},
-	"trace":    {ours: []string{"internal/proc", "policy", "supervise", "syscalls"}},
+	"learn":           {ours: []string{"policy", "syscalls", "trace"}},
+	"trace":           {ours: []string{"internal/proc", "policy", "supervise", "syscalls"}},
+	"seccomp/process": {ours: []string{"internal/sys", "policy", "seccomp", "seccomp/bpf", "syscalls"}},
+
 	"landlock": {ours: []string{"internal/launch", "internal/sys", "policy"}},
 
 	"cgroup": {ours: []string{"internal/kernel", "internal/launch", "internal/proc"}},
@@ -62,7 +64,7 @@ var deps = map[string]row{
 		"seccomp", "seccomp/bpf", "supervise", "supervise/notify", "supervise/ptrace", "syscalls", "unshare"}},
 
 	// The command reaches no further down than the public packages.
-	"cmd/belljar": {ours: []string{"", "learn", "policy", "seccomp", "seccomp/bpf", "supervise", "syscalls", "trace", "unshare"},
+	"cmd/belljar": {ours: []string{"", "learn", "policy", "seccomp", "seccomp/bpf", "seccomp/process", "supervise", "syscalls", "trace", "unshare"},
 		others: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
 
 	// What only tests import.

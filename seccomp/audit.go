@@ -203,15 +203,33 @@ func (a *auditor) halves(s Section, t *syscalls.Table) {
 		for arg := range 6 {
 			low, high := tested[bpf.OffArg(arg)], tested[bpf.OffArg(arg)+4]
 			switch bits := t.ArgBits(name, arg); {
-			case high && bits <= 32 && !lets(sp.Ways[0].Answer):
-				a.warn("high-half", "%s: %s is refused by argument %d, of which the kernel reads %d bits, yet the filter looks at all 64: other bits evade it",
-					t.GOARCH, name, arg, bits)
+			case high && bits <= 32 && evaded(sp, bpf.OffArg(arg)+4):
+				a.warn("high-half", "%s: rules on argument %d of %s look at 64 bits, of which the kernel reads %d: setting others evades them",
+					t.GOARCH, arg, name, bits)
 			case low && !high && bits > 32 && lets(sp.Ways[0].Answer):
 				a.warn("low-half", "%s: %s is allowed by the low half of argument %d, of which the kernel reads %d bits",
 					t.GOARCH, name, arg, bits)
 			}
 		}
 	}
+}
+
+// evaded reports whether some other value than 0 of a word that the kernel does
+// not look at leads to a permission, past rules for 0.
+func evaded(sp Span, word uint32) bool {
+	asks := func(w Way, zero bool) bool {
+		return slices.ContainsFunc(w.When, func(c Cond) bool {
+			return c.Offset == word && (c.Ranges == nil || slices.ContainsFunc(c.Ranges, func(r Range) bool { return r.First == 0 }) == zero)
+		})
+	}
+	for i, w := range sp.Ways {
+		if lets(w.Answer) && (asks(w, false) || slices.ContainsFunc(sp.Ways[:i], func(earlier Way) bool {
+			return !lets(earlier.Answer) && asks(earlier, true)
+		})) {
+			return true
+		}
+	}
+	return false
 }
 
 // cached counts the calls for which the kernel need not run the filter.

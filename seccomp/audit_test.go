@@ -74,6 +74,16 @@ func TestAudit(t *testing.T) {
 			sti := g.Test(is(bpf.OffArg(1), 0x5412), g.Test(is(bpf.OffArg(1)+4, 0), kill, allow), allow)
 			return g.Test(amd64, g.Test(number("ioctl"), sti, kill), kill)
 		}, []string{"high-half"}},
+		"high half allows": {func(g *bpf.Graph, allow, kill bpf.Node) bpf.Node {
+			// As libseccomp compares Docker's socket families above 40.
+			above := bpf.Test{Offset: bpf.OffArg(0), Mask: all, Op: bpf.JGT, K: 40}
+			family := g.Test(is(bpf.OffArg(0)+4, 0), g.Test(above, allow, kill), allow)
+			return g.Test(amd64, g.Test(number("socket"), family, kill), kill)
+		}, []string{"high-half"}},
+		"high half must be 0": {func(g *bpf.Graph, allow, kill bpf.Node) bpf.Node {
+			family := g.Test(is(bpf.OffArg(0)+4, 0), g.Test(is(bpf.OffArg(0), 1), allow, kill), kill)
+			return g.Test(amd64, g.Test(number("socket"), family, kill), kill)
+		}, nil},
 		"low half allows": {func(g *bpf.Graph, allow, kill bpf.Node) bpf.Node {
 			zero := g.Test(is(bpf.OffArg(2), 0), allow, kill)
 			return g.Test(amd64, g.Test(number("mmap"), g.Test(is(bpf.OffArg(1), 0), allow, kill), g.Test(number("read"), allow, kill)), g.Test(amd64, zero, kill))

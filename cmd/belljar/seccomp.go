@@ -39,7 +39,7 @@ C, as an array of { code, jt, jf, k } or of BPF_STMT and BPF_JUMP.`,
 		},
 	}
 	cmd.AddCommand(seccompCompile(), seccompDisasm(), seccompEmulate(), seccompAudit(),
-		seccompImport(), seccompExport())
+		seccompImport(), seccompExport(), seccompDump())
 	return cmd
 }
 
