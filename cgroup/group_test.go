@@ -70,7 +70,11 @@ func group(t testing.TB, tree *Tree, l Limits) *Group {
 // thread that is kept until the program has ended. wait returns its status.
 func start(t *testing.T, g *Group, name string, args ...string) (wait func() syscall.WaitStatus) {
 	t.Helper()
-	args = append(testkit.Program(t, name, "dynamic"), args...)
+	return startProgram(t, g, append(testkit.Program(t, name, "dynamic"), args...))
+}
+
+func startProgram(t *testing.T, g *Group, args []string) (wait func() syscall.WaitStatus) {
+	t.Helper()
 	token, err := launch.NewToken(args[0], args, nil)
 	if err != nil {
 		t.Fatal(err)
