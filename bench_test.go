@@ -23,6 +23,9 @@ var spawners = []struct {
 	{"both", &belljar.Options{}},
 	{"pooled-hostnet", &belljar.Options{Supervisor: belljar.NoOne, Unshare: belljar.On, HostNetwork: true, Containers: 1}},
 	{"pooled", &belljar.Options{Supervisor: belljar.NoOne, Unshare: belljar.On, Containers: 1}},
+	// What a cgroup costs a run whose limit on memory it keeps.
+	{"both-memory", &belljar.Options{Limits: belljar.Limits{Memory: 64 << 20}}},
+	{"both-memory-no-cgroup", &belljar.Options{Limits: belljar.Limits{Memory: 64 << 20}, Cgroup: belljar.Off}},
 }
 
 func spawn(b *testing.B, runner *belljar.Runner) {
