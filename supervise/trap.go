@@ -62,6 +62,15 @@ type Use struct {
 	Access policy.Access
 }
 
+// Failure is the errno that a refused call fails with: EPERM where the handler
+// named none, since zero would tell the program that the call was made.
+func (d Decision) Failure() syscall.Errno {
+	if d.Errno == 0 {
+		return syscall.EPERM
+	}
+	return d.Errno
+}
+
 // Kind is how a Decision answers.
 type Kind uint8
 

@@ -17,9 +17,9 @@ func (s *Supervisor) answer(id uint64, trap *supervise.Trap, d supervise.Decisio
 		r.Flags = sys.Continue
 	case supervise.Deny:
 		s.denied.Add(1)
-		r.Error = -int32(d.Errno)
+		r.Error = -int32(d.Failure())
 	case supervise.Fail:
-		r.Error = -int32(d.Errno)
+		r.Error = -int32(d.Failure())
 	case supervise.Return:
 		r.Value = int64(d.Value)
 	case supervise.Open:

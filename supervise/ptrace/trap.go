@@ -49,9 +49,9 @@ func (t *Tracer) trapped(tid int, k *task) {
 		return
 	case supervise.Deny:
 		t.outcome.Denied++
-		t.answer(tid, k, failure(d.Errno))
+		t.answer(tid, k, failure(d.Failure()))
 	case supervise.Fail:
-		t.answer(tid, k, failure(d.Errno))
+		t.answer(tid, k, failure(d.Failure()))
 	case supervise.Return:
 		t.answer(tid, k, d.Value)
 	case supervise.Open:

@@ -104,7 +104,7 @@ func (t *Tracer) settle() (any bool) {
 		case supervise.Return:
 			t.answer(tid, w.task, d.Value)
 		case supervise.Fail:
-			t.answer(tid, w.task, failure(d.Errno))
+			t.answer(tid, w.task, failure(d.Failure()))
 		default:
 			t.answer(tid, w.task, failure(syscall.EPERM))
 			t.Violate(d, &supervise.Trap{Nr: w.nr, PID: w.task.proc.pid, TID: tid})
