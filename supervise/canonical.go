@@ -87,6 +87,8 @@ func (v *view) place(fd int) (place, syscall.Errno) {
 	switch at.kind {
 	case objFile:
 		at.path = v.selfName(path, &object{fd: fd})
+	case objMasked:
+		at.kind, at.path = objFile, strings.TrimSuffix(path, deletedSuffix)
 	case objDeleted:
 		at.path = strings.TrimSuffix(path, deletedSuffix)
 	case objAnonymous:
@@ -134,6 +136,9 @@ func (v *view) verify(fd int, path string) (kind objectKind, reached bool) {
 	name, deleted := strings.CutSuffix(path, deletedSuffix)
 	if !deleted {
 		return objOutside, false
+	}
+	if got, errno := v.statPath(name, 0); errno == 0 && sameFile(got, want) && got.Mount == want.Mount {
+		return objMasked, false
 	}
 	dir, _ := splitLast(strings.TrimPrefix(name, "/"))
 	if at, errno := v.statPath(dir, sys.O_DIRECTORY); errno == 0 && at.Mount == want.Mount {

@@ -151,7 +151,7 @@ func (o *Opening) openFile(mode uint32) (int, syscall.Errno) {
 func (o *Opening) create(flags uint64, mode uint32) (int, syscall.Errno) {
 	obj := &o.object
 	for range maxTries {
-		fd, errno := sys.CreateFile(obj.parent, obj.name, flags|o.flags.nofollow|oExcl, mode, o.Resolve()|noLinks)
+		fd, errno := sys.CreateFile(obj.parent, obj.name, flags|oExcl, mode, o.Resolve()|noLinks)
 		if errno != syscall.EEXIST || flags&oExcl != 0 {
 			return fd, errno
 		}
@@ -180,8 +180,6 @@ const maxTries = 32
 // object that exists.
 func (o *Opening) createExisting() syscall.Errno {
 	switch {
-	case o.object.name == "" && o.object.link < 0 && isDir(o.object.stat):
-		return syscall.EISDIR // the path ended in a dot component
 	case o.open.flags&oExcl != 0:
 		return syscall.EEXIST
 	case isDir(o.object.stat):

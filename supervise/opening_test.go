@@ -176,7 +176,7 @@ func TestOpenOnBehalf(t *testing.T) {
 		{path: "f", flags: creat | excl, want: syscall.EEXIST},
 		{path: "d", flags: creat, want: syscall.EISDIR},
 		{path: "d/.", flags: creat, want: syscall.EISDIR},
-		{path: "d/.", flags: creat | excl, want: syscall.EISDIR},
+		{path: "d/.", flags: creat | excl, want: syscall.EEXIST},
 		{path: "d", flags: syscall.O_WRONLY, want: syscall.EISDIR},
 		{path: "d", flags: syscall.O_DIRECTORY},
 		{path: "d", flags: oTmpfileBit | syscall.O_DIRECTORY | syscall.O_RDWR},

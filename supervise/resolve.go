@@ -19,6 +19,7 @@ const (
 	objMissing                     // a free name in a directory that exists
 	objAnonymous                   // a pipe, socket, memfd, ...: it never had a path
 	objDeleted                     // a file that had the path until it was removed
+	objMasked                      // a removed file that is mounted where it is seen; told apart by verify alone
 	objOutside                     // a file that no path of the tracee's root reaches
 )
 

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 }
 
 // supervisors are those that make calls on behalf.
-var supervisors = []belljar.Supervisor{belljar.Ptrace}
+var supervisors = []belljar.Supervisor{belljar.Ptrace, belljar.Notify}
 
 // programID is the user and group that programs run as.
 func programID() int {

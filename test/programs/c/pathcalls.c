@@ -85,7 +85,7 @@ static void describe(int fd) {
 	fstat(fd, &st);
 	int n = S_ISREG(st.st_mode) ? pread(fd, text, 8, 0) : 0;
 	printf(" fd mode=%o size=%ld flags=%o cloexec=%d read=%d ", st.st_mode, S_ISREG(st.st_mode) ? (long)st.st_size : 0,
-		fcntl(fd, F_GETFL), fcntl(fd, F_GETFD), n);
+		fcntl(fd, F_GETFL) & ~O_NOFOLLOW, fcntl(fd, F_GETFD), n);
 	for (int i = 0; i < n; i++)
 		printf("%02x", (unsigned char)text[i]);
 	close(fd);
