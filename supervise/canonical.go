@@ -80,7 +80,10 @@ func (v *view) place(fd int) (place, syscall.Errno) {
 	at := place{path: path, reach: path, kind: objFile}
 	if !v.trusted {
 		var reached bool
-		if at.kind, reached = v.verify(fd, path); !reached {
+		if at.kind, reached, errno = v.verify(fd, path); errno != 0 {
+			return place{}, errno
+		}
+		if !reached {
 			at.reach = ""
 		}
 	}
@@ -115,39 +118,48 @@ func below(root, path string) (string, bool) {
 // and whether it may itself go there. The kernel's name alone does not tell: a
 // descriptor from outside the tracee's mount namespace has a name in that other
 // one.
-func (v *view) verify(fd int, path string) (kind objectKind, reached bool) {
+func (v *view) verify(fd int, path string) (kind objectKind, reached bool, errno syscall.Errno) {
 	want, errno := sys.StatFile(fd)
 	if errno != 0 {
-		return objOutside, false
+		return objNone, false, errno
 	}
 	got, errno := v.statPath(path, 0)
+	if isShort(errno) {
+		return objNone, false, errno
+	}
 	if errno == 0 && sameFile(got, want) {
-		return objFile, true
+		return objFile, true, 0
 	}
 	defer v.who.raised()()
 	if errno == syscall.EACCES {
 		if got, errno = v.statPath(path, 0); errno == 0 && sameFile(got, want) {
-			return objFile, false
+			return objFile, false, 0
 		}
 	}
 	if errno == syscall.EACCES && v.sameMounts() {
-		return objFile, false // the supervisor may not look, but the name is of this tree
+		return objFile, false, 0 // the supervisor may not look, but the name is of this tree
 	}
 	name, deleted := strings.CutSuffix(path, deletedSuffix)
 	if !deleted {
-		return objOutside, false
+		return objOutside, false, 0
 	}
 	if got, errno := v.statPath(name, 0); errno == 0 && sameFile(got, want) && got.Mount == want.Mount {
-		return objMasked, false
+		return objMasked, false, 0
 	}
 	dir, _ := splitLast(strings.TrimPrefix(name, "/"))
 	if at, errno := v.statPath(dir, sys.O_DIRECTORY); errno == 0 && at.Mount == want.Mount {
-		return objDeleted, false
+		return objDeleted, false, 0
 	}
 	if strings.HasPrefix(name, "/memfd:") {
-		return objAnonymous, false
+		return objAnonymous, false, 0
 	}
-	return objOutside, false
+	return objOutside, false, 0
+}
+
+// isShort reports whether an error is Belljar's own want of something, which
+// says nothing about the object.
+func isShort(errno syscall.Errno) bool {
+	return errno == syscall.EMFILE || errno == syscall.ENFILE || errno == syscall.ENOMEM
 }
 
 // statPath describes what a path without links leads to from the root.
