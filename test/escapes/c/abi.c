@@ -26,6 +26,11 @@
 // run: policy=judge args="exec {secret}" verdict=violation syscall=execve
 #include "attack.h"
 #include <elf.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 static long x86(long nr, long a, long b, long c) {
@@ -129,7 +134,49 @@ static void exec_(char **args) {
 	report("execve", raw(SYS_execve, (long)args[0], (long)argv, 0) < 0 ? -1 : 0);
 }
 
+// careless is for a Go test: it runs outside of any sandbox and filters itself,
+// with what filters forget or without.
+
+#define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define HALF(arg, half) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[arg]) + 4 * (half))
+#define UNLESS(k, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, k, 0, skip)
+#define RETURN(k) BPF_STMT(BPF_RET | BPF_K, k)
+
+static void install(struct sock_filter *code, unsigned short n) {
+	struct sock_fprog program = {n, code};
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) != 0)
+		die("seccomp");
+}
+
+// careless forgets that numbers mean other calls in other ABIs.
+static void careless(char **args) {
+	struct sock_filter code[] = {LOAD(arch), UNLESS(args[1] ? AUDIT_ARCH_X86_64 : AUDIT_ARCH_I386, 1), RETURN(SECCOMP_RET_ALLOW),
+		RETURN(SECCOMP_RET_KILL_PROCESS)};
+	struct sock_filter forgetful[] = {LOAD(nr), UNLESS(SYS_open, 1), RETURN(SECCOMP_RET_KILL_PROCESS), UNLESS(SYS_openat, 1),
+		RETURN(SECCOMP_RET_KILL_PROCESS), RETURN(SECCOMP_RET_ALLOW)};
+	if (args[1])
+		install(code, sizeof code / sizeof *code);
+	else
+		install(forgetful, sizeof forgetful / sizeof *forgetful);
+	int80(args);
+}
+
+// whole forgets that the kernel takes half of an int's register: it compares
+// both, and a domain with garbage above it is no domain that it knows.
+static void whole(char **args) {
+	struct sock_filter both[] = {LOAD(nr), UNLESS(SYS_socket, 5), HALF(0, 1), UNLESS(0, 3), HALF(0, 0), UNLESS(AF_INET, 1),
+		RETURN(SECCOMP_RET_ERRNO | EACCES), RETURN(SECCOMP_RET_ALLOW)};
+	struct sock_filter low[] = {LOAD(nr), UNLESS(SYS_socket, 3), HALF(0, 0), UNLESS(AF_INET, 1), RETURN(SECCOMP_RET_ERRNO | EACCES),
+		RETURN(SECCOMP_RET_ALLOW)};
+	if (args[0])
+		install(low, sizeof low / sizeof *low);
+	else
+		install(both, sizeof both / sizeof *both);
+	socket_(args);
+}
+
 static const struct attack all[] = {{"int80", int80}, {"x32", x32}, {"x32-only", x32only}, {"sysenter", sysenter}, {"elf32", elf32},
-	{"unknown", unknown}, {"number", number}, {"dirfd", dirfd_}, {"honest", honest}, {"socket", socket_}, {"exec", exec_}};
+	{"unknown", unknown}, {"number", number}, {"dirfd", dirfd_}, {"honest", honest}, {"socket", socket_}, {"exec", exec_},
+	{"careless", careless}, {"whole", whole}};
 
 PLAY(all)

@@ -101,7 +101,7 @@ static struct statfs fs;
 	X("open to truncate", 1, openat(d, p, O_RDONLY | O_TRUNC)) \
 	X("open or create", 1, openat(d, p, O_RDWR | O_CREAT, 0600)) \
 	X("open O_PATH", 1, openat(d, p, O_PATH)) \
-	X("open O_PATH, no link", 0, openat(d, p, O_PATH | O_NOFOLLOW)) \
+	X("open O_PATH itself", 0, openat(d, p, O_PATH | O_NOFOLLOW)) \
 	X("openat2", 1, openHow(d, p, O_RDONLY, 0)) \
 	X("openat2 for writing", 1, openHow(d, p, O_RDWR, 0)) \
 	X("openat2 beneath", 1, openHow(d, p, O_RDONLY, RESOLVE_BENEATH)) \

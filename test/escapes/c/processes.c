@@ -288,6 +288,10 @@ static void signals(char **args) {
 		puts(#call); \
 	}
 	TRY(kill(parent, SIGWINCH))
+	if (args[0]) { // a Go test runs this outside, where the others would reach far
+		printf("sent %d\n", sent);
+		return;
+	}
 	TRY(kill(-getpgid(parent), SIGWINCH))
 	TRY(kill(-1, SIGWINCH))
 	TRY(kill(1, SIGWINCH))
