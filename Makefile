@@ -44,6 +44,10 @@ kernels: ## run the tests on every kernel and write docs/kernels.md
 	@test/install-tools vm-arm64
 	$(GO) run ./test/vm -all $(VMFLAGS)
 
+.PHONY: races
+races: test-tools ## let every race of test/escapes try for a minute
+	BELLJAR_RACE_SECONDS=60 $(GO) test -timeout 60m -count=1 -run 'TestEscapes/escapes-races' ./test/escapes
+
 .PHONY: vet
 vet: ## go vet
 	$(GO) vet ./...

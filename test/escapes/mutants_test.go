@@ -2,8 +2,7 @@ package escapes_test
 
 import (
 	"errors"
-	"fmt"
-	"os"
+	"io/fs"
 	"os/exec"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/supervise"
 	"github.com/belljar/belljar/test/cases"
+	"github.com/belljar/belljar/test/escapes"
 )
 
 // escaped is the exit status of a program that got what it must not have.
@@ -220,9 +220,9 @@ func TestLimitsOff(t *testing.T) {
 
 func source(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile("c/" + name)
+	text, err := fs.ReadFile(escapes.Programs.Sources, name)
 	if err != nil {
-		t.Fatal(fmt.Errorf("the test needs its source beside it: %w", err))
+		t.Fatal(err)
 	}
 	return string(text)
 }
