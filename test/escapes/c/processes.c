@@ -32,9 +32,11 @@
 // run: policy=observe args="stubborn" cpu=300ms verdict=time-limit limit=cpu
 // run: policy=compile args="stubborn" wall=300ms cpu=5s verdict=time-limit limit=wall
 //
-// Priorities are for the machine's owner to give.
+// Priorities are for the machine's owner to give. Under observe a program may
+// lower those of its own user, and so needs a PID namespace to have no others.
 //
-// run: policy=judge,compile,observe args="priority" verdict=ok stdout="got 0\n"
+// run: policy=judge,compile args="priority" verdict=ok stdout="got 0\n"
+// run: in=unshare,both policy=observe args="priority" verdict=ok stdout="got 0\n"
 //
 // User dispatch: its signal is the program's own affair, and what it lets pass
 // is decided like any other call.
