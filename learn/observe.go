@@ -29,6 +29,8 @@ type call struct {
 	made   int
 	denied map[string]int            // by the errno that the policy gave
 	values map[int]map[uint64]string // of constrained arguments, in words
+	// samples are calls with different numbers as arguments, up to maxSamples.
+	samples [][6]uint64
 }
 
 // file is what is known of one path.
@@ -78,6 +80,7 @@ func (o *Observations) call(e *trace.Event) {
 		return
 	}
 	c.made++
+	c.sample(e)
 	for _, a := range constrained[e.Syscall] {
 		if c.values[a.arg] == nil {
 			c.values[a.arg] = make(map[uint64]string)
@@ -91,6 +94,24 @@ func (o *Observations) call(e *trace.Event) {
 		}
 	}
 	o.network(e)
+}
+
+// maxSamples is how many of a call's arguments are kept for a comparison.
+const maxSamples = 256
+
+// sample keeps the call's registers without its addresses.
+func (c *call) sample(e *trace.Event) {
+	var args [6]uint64
+	for i, kind := range syscalls.Args(e.Syscall) {
+		if i < len(e.Raw) && !kind.IsPointer() {
+			args[i] = e.Raw[i]
+		} else if i < len(e.Raw) && e.Raw[i] != 0 {
+			args[i] = 1 << 32 // some address
+		}
+	}
+	if len(c.samples) < maxSamples && !slices.Contains(c.samples, args) {
+		c.samples = append(c.samples, args)
+	}
 }
 
 // narrow is an argument as the kernel reads it.

@@ -40,7 +40,6 @@ var programs = []program{
 	{"sqlite", "sqlite3", []string{"sqlite3", "{dir}/data.db", "create table t(x); insert into t values (1); select * from t"}},
 	{"git", "git", []string{"git", "init", "-q", "{dir}/repository"}},
 	{"shell", "sh", []string{"sh", "-c", "exec 3</etc/passwd; read x <&3; test -d /etc && umask 077 && cd /tmp && echo $x"}},
-	{"subshell", "sh", []string{"sh", "-c", "(exit 3); cat /etc/hostname"}},
 }
 
 // The calls of each thread are those that strace sees, in the same order, and

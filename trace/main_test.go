@@ -10,6 +10,6 @@ import (
 
 func TestMain(m *testing.M) {
 	// Belljar opens a few descriptors once and keeps them, which is no leak.
-	_, _ = belljar.PtraceRunner(belljar.Options{}).Run(context.Background(), belljar.Command{Args: []string{"/bin/true"}})
+	_, _ = belljar.Run(context.Background(), belljar.Command{Args: []string{"/bin/true"}}, belljar.Options{})
 	testkit.Main(m)
 }

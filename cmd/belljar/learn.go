@@ -5,14 +5,19 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/belljar/belljar"
 	"github.com/belljar/belljar/learn"
+	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/supervise"
+	"github.com/belljar/belljar/syscalls"
 	"github.com/belljar/belljar/trace"
 )
 
@@ -21,6 +26,7 @@ type learnFlags struct {
 	to   string
 	runs int
 	from []string
+	diff string
 
 	seen  learn.Observations
 	used  learn.Limits
@@ -43,6 +49,12 @@ func (l *learnFlags) groups() []flagGroup {
 			l.from = append(l.from, v)
 			return nil
 		}, nil},
+		{"diff", "POLICY", "write no policy: print what the program needs beyond this one", func(_ *runFlags, v string) error {
+			if l.diff = v; v == "" {
+				return errors.New("must not be empty")
+			}
+			return nil
+		}, completePolicies},
 	}}}
 }
 
@@ -75,19 +87,26 @@ func learnRun(args []string) (int, error) {
 	}
 	switch {
 	case err != nil:
-	case l.to == "":
+	case l.to == "" && l.diff == "":
 		err = errors.New("where shall the policy go? add -o FILE")
+	case l.to != "" && l.diff != "":
+		err = errors.New("--diff writes no policy; leave -o out")
 	case len(program) == 0 && len(l.from) == 0:
 		err = noProgram("learn")
 	}
 	if err != nil {
 		return statusFailed, err
 	}
-	file, err := openOutput("--to", l.to)
+	var file *os.File
+	var old *policy.Policy
+	if l.diff != "" {
+		old, err = loadPolicy(l.diff)
+	} else if file, err = openOutput("--to", l.to); err == nil {
+		defer file.Close()
+	}
 	if err != nil {
 		return statusFailed, err
 	}
-	defer file.Close()
 	if err := l.read(); err != nil {
 		return statusFailed, err
 	}
@@ -98,7 +117,38 @@ func learnRun(args []string) (int, error) {
 			}
 		}
 	}
+	if old != nil {
+		return l.compare(f, old)
+	}
 	return l.write(file, program)
+}
+
+// compare prints what was seen that a policy refuses. The program's own output
+// is on standard output before it.
+func (l *learnFlags) compare(f *runFlags, old *policy.Policy) (int, error) {
+	dir := "/"
+	if f.dir != "" || f.unshare == belljar.Off {
+		abs, err := filepath.Abs(f.dir)
+		if err != nil {
+			return statusFailed, err
+		}
+		dir = abs
+	}
+	needs, err := l.seen.Beyond(old, syscalls.ForGOARCH(runtime.GOARCH), dir)
+	if err != nil {
+		return statusFailed, err
+	}
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	for _, n := range needs {
+		fmt.Fprintf(table, "+ %s\t# %s; refused by %s\n", clean(n.Rule), n.Seen, clean(n.By))
+	}
+	if err := table.Flush(); err != nil {
+		return statusFailed, fmt.Errorf("writing standard output: %w", cause(err))
+	}
+	if len(needs) > 0 {
+		return 1, nil
+	}
+	return 0, nil
 }
 
 // read learns from files of events.
