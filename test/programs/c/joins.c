@@ -9,7 +9,7 @@
 static void *thread(void *arg) { return NULL; }
 
 int main(void) {
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < 60; i++) {
 		pthread_t id;
 		if ((errno = pthread_create(&id, NULL, thread, NULL)) != 0)
 			die("pthread_create");

@@ -4,7 +4,7 @@
 // run: args="keep 40" verdict=ok peak_memory=40M..48M
 // run: args="free 40" verdict=ok peak_memory=40M..48M
 // run: policy=compile args="child 40" verdict=ok peak_memory=40M..52M
-// run: args="none 0" verdict=ok peak_memory=500K..4M cgroup=off
+// run: args="none 0" verdict=ok peak_memory=100K..4M cgroup=off
 // run: args="none 0" verdict=ok peak_memory=50K..4M cgroup=on
 // run: args="terabyte 0" memory=64M verdict=ok peak_memory=50K..4M
 // run: args="keep 400" memory=64M verdict=memory-limit limit=memory

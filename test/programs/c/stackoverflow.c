@@ -1,7 +1,7 @@
 // Recurses without end: a crash, never a memory limit.
 //
 // run: verdict=signaled signal=SIGSEGV
-// run: stack=1M verdict=signaled signal=SIGSEGV peak_memory=500K..4M cgroup=off
+// run: stack=1M verdict=signaled signal=SIGSEGV peak_memory=100K..4M cgroup=off
 // run: stack=1M verdict=signaled signal=SIGSEGV peak_memory=900K..4M cgroup=on
 // run: stack=512M memory=64M verdict=memory-limit limit=memory
 // run: stack=1M memory=64M verdict=signaled signal=SIGSEGV

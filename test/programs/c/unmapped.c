@@ -3,7 +3,7 @@
 // an end; without one it passes, and the result says who measured.
 //
 // run: policy=compile args="memfd 100" memory=32M cgroup=on verdict=memory-limit limit=memory
-// run: policy=compile args="memfd 100" memory=32M cgroup=off verdict=ok peak_memory=500K..8M
+// run: policy=compile args="memfd 100" memory=32M cgroup=off verdict=ok peak_memory=100K..8M
 // run: policy=compile args="memfd 20" memory=32M cgroup=on verdict=ok peak_memory=20M..26M
 // run: policy=compile args="freed 20" memory=32M cgroup=on verdict=ok peak_memory=20M..26M
 // run: policy=compile args="shm 14" memory=8M in=unshare,both write="/dev/shm/**" cgroup=on verdict=memory-limit limit=memory
