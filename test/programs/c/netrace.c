@@ -3,7 +3,7 @@
 // of network rules start the peers: what the forbidden one says, or gets, is a
 // win. Arguments: KIND SECONDS ALLOWED FORBIDDEN.
 //
-// run: policy=compile args="memory 0.1 1 2" verdict=ok contains="wins 0,"
+// run: policy=observe args="memory 0.1 1 2" verdict=ok contains="wins 0,"
 #include "victim.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
