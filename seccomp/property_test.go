@@ -14,7 +14,7 @@ import (
 	"github.com/belljar/belljar/syscalls"
 )
 
-var tables = []*syscalls.Table{syscalls.AMD64, syscalls.I386, syscalls.ARM64}
+var tables = syscalls.Tables()
 
 // generator makes random policies and calls that are likely to meet.
 type generator struct {
@@ -186,7 +186,7 @@ func (g generator) nr(table *syscalls.Table) int {
 			return nr
 		}
 	}
-	return g.IntN(600)
+	return table.First() + g.IntN(600)
 }
 
 func netVM(t testing.TB, p bpf.Program) *netbpf.VM {
@@ -232,8 +232,9 @@ func FuzzCompile(f *testing.F) {
 			if err != nil {
 				continue // too long
 			}
-			d := bpf.Data{Nr: int32(nr), Arch: table.Audit, Args: [6]uint64{a, b, a, b, a, b}}
-			action, _ := p.Decide(table, int(nr), d.Args)
+			number := table.First() + int(nr)
+			d := bpf.Data{Nr: int32(number), Arch: table.Audit, Args: [6]uint64{a, b, a, b, a, b}}
+			action, _ := p.Decide(table, number, d.Args)
 			checkBoth(t, netVM(t, prog), prog, d, answer(action))
 		}
 	})

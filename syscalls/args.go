@@ -79,10 +79,18 @@ func Args(call string) Signature { return signatureOf()[call] }
 func (t *Table) ArgBits(call string, arg int) int {
 	s := Args(call)
 	bits := s.bits(arg)
-	if t != I386 {
+	if t == X32 {
+		// The calls from 512 on are those of 32-bit programs.
+		if nr, ok := t.Number(call); ok && nr >= t.base+512 {
+			return min(bits, 32)
+		}
 		return bits
 	}
-	// i386 kept its first numbering's 16-bit ids beside setuid32 and friends.
+	if t != I386 && t != ARM {
+		return bits
+	}
+	// i386 and arm kept their first numbering's 16-bit ids beside setuid32 and
+	// friends.
 	if _, wide := t.Number(call + "32"); wide && bits == 32 && s[arg] == ID {
 		return 16
 	}

@@ -6,4 +6,8 @@
 // can be checked and compiled on a machine that cannot enforce it.
 package syscalls
 
+// The generator reads the module golang.org/x/sys, whose files are made from the
+// kernel's headers, and for x32 the header of Debian's linux-libc-dev. It needs no
+// network once the module is there.
+//
 //go:generate go run ./internal/gen

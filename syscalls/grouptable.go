@@ -8,13 +8,13 @@ var groups = []group{
 		"read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2", "pwritev2",
 		"lseek", "_llseek", "close", "close_range", "dup", "dup2", "dup3", "fstat", "fstat64", "oldfstat", "fcntl",
 		"fcntl64", "ioctl", "poll", "ppoll", "ppoll_time64", "select", "_newselect", "pselect6", "pselect6_time64",
-		"pipe", "pipe2", "sendfile", "sendfile64", "splice", "tee", "copy_file_range", "fadvise64", "fadvise64_64",
+		"pipe", "pipe2", "sendfile", "sendfile64", "splice", "tee", "copy_file_range", "fadvise64", "fadvise64_64", "arm_fadvise64_64",
 		"readahead", "flock",
 	}},
 	{"@memory", "map, change and unmap memory of the process itself", []string{
 		"brk", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise", "mincore", "msync", "mlock", "mlock2",
 		"munlock", "mlockall", "munlockall", "mseal", "membarrier", "pkey_alloc", "pkey_free", "pkey_mprotect",
-		"map_shadow_stack", "remap_file_pages", "memfd_create", "get_mempolicy", "set_mempolicy",
+		"map_shadow_stack", "riscv_flush_icache", "remap_file_pages", "memfd_create", "get_mempolicy", "set_mempolicy",
 		"set_mempolicy_home_node", "mbind",
 	}},
 	{"@signal", "receive, block and send signals", []string{
@@ -44,7 +44,7 @@ var groups = []group{
 		"getgroups", "getgroups32", "capget", "getcwd", "getcpu", "getrusage", "getrlimit", "ugetrlimit",
 		"getpriority", "ioprio_get", "sched_getaffinity", "sched_getparam", "sched_getscheduler", "sched_getattr",
 		"sched_get_priority_max", "sched_get_priority_min", "sched_rr_get_interval", "sched_rr_get_interval_time64",
-		"sysinfo", "uname", "olduname", "oldolduname", "times", "getrandom",
+		"sysinfo", "uname", "olduname", "oldolduname", "times", "getrandom", "riscv_hwprobe",
 	}},
 	{"@file-read", "open and list files, change directory; the files rules decide which", []string{
 		"open", "openat", "openat2", "getdents", "getdents64", "readdir", "readlink", "readlinkat", "chdir", "fchdir",
@@ -57,7 +57,7 @@ var groups = []group{
 		"mknodat", "chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "chown32", "fchown", "fchown32", "lchown",
 		"lchown32", "fchownat", "utime", "utimes", "futimesat", "utimensat", "utimensat_time64", "setxattr",
 		"lsetxattr", "fsetxattr", "setxattrat", "removexattr", "lremovexattr", "fremovexattr", "removexattrat",
-		"file_setattr", "fsync", "fdatasync", "sync_file_range", "umask",
+		"file_setattr", "fsync", "fdatasync", "sync_file_range", "arm_sync_file_range", "umask",
 	}},
 	{"@file-stat", "ask about files without opening them", []string{
 		"stat", "stat64", "oldstat", "lstat", "lstat64", "oldlstat", "fstat", "fstat64", "oldfstat", "newfstatat",
@@ -76,7 +76,7 @@ var groups = []group{
 	{"@network", "sockets of every family", []string{
 		"socket", "socketpair", "bind", "connect", "listen", "accept", "accept4", "getsockname", "getpeername",
 		"getsockopt", "setsockopt", "sendto", "recvfrom", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg",
-		"recvmmsg_time64", "shutdown", "socketcall",
+		"recvmmsg_time64", "shutdown", "socketcall", "send", "recv",
 	}},
 	{"@ipc", "System V and POSIX queues, semaphores and shared memory", []string{
 		"ipc", "shmget", "shmat", "shmdt", "shmctl", "semget", "semop", "semtimedop", "semtimedop_time64", "semctl",
@@ -113,7 +113,7 @@ var groups = []group{
 		"io_uring_setup", "io_uring_enter", "io_uring_register",
 	}},
 	{"@raw-io", "ports and memory of the hardware", []string{
-		"iopl", "ioperm", "vm86", "vm86old", "modify_ldt",
+		"iopl", "ioperm", "vm86", "vm86old", "modify_ldt", "pciconfig_iobase", "pciconfig_read", "pciconfig_write",
 	}},
 	{"@namespace", "leave or make namespaces", []string{
 		"unshare", "setns", "listns",
@@ -139,7 +139,7 @@ var groups = []group{
 		"fspick", "statmount", "listmount", "init_module", "finit_module", "delete_module", "create_module",
 		"query_module", "get_kernel_syms", "reboot", "kexec_load", "kexec_file_load", "settimeofday", "stime",
 		"clock_settime", "clock_settime64", "clock_adjtime", "clock_adjtime64", "adjtimex", "bpf", "iopl", "ioperm",
-		"vm86", "vm86old", "modify_ldt", "unshare", "setns", "listns", "add_key", "request_key", "keyctl",
+		"vm86", "vm86old", "modify_ldt", "pciconfig_iobase", "pciconfig_read", "pciconfig_write", "unshare", "setns", "listns", "add_key", "request_key", "keyctl",
 		"userfaultfd", "open_by_handle_at", "name_to_handle_at", "perf_event_open", "seccomp", "fanotify_init",
 		"fanotify_mark", "quotactl", "quotactl_fd", "swapon", "swapoff", "sethostname", "setdomainname", "acct",
 		"syslog", "vhangup", "lookup_dcookie", "migrate_pages", "move_pages", "memfd_secret", "lsm_set_self_attr",

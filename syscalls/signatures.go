@@ -476,4 +476,16 @@ var signatures = []struct {
 	{"io_uring_setup", Signature{Int, Ptr}},
 	{"io_uring_enter", Signature{FD, Int, Int, Flags, Ptr, Long}},
 	{"io_uring_register", Signature{FD, Int, Ptr, Int}},
+
+	// Only arm and riscv64 have these. Offsets of 64 bits take two registers on
+	// arm.
+	{"arm_fadvise64_64", Signature{FD, Int, Long, Long, Long, Long}},
+	{"arm_sync_file_range", Signature{FD, Flags, Long, Long, Long, Long}},
+	{"pciconfig_iobase", Signature{Long, Long, Long}},
+	{"pciconfig_read", Signature{Long, Long, Long, Long, Ptr}},
+	{"pciconfig_write", Signature{Long, Long, Long, Long, Ptr}},
+	{"recv", Signature{FD, Ptr, Long, Flags}},
+	{"send", Signature{FD, Ptr, Long, Flags}},
+	{"riscv_flush_icache", Signature{Ptr, Ptr, Long}},
+	{"riscv_hwprobe", Signature{Ptr, Long, Long, Ptr, Flags}},
 }

@@ -30,7 +30,7 @@ func ExampleArgs() {
 
 // Names and numbers of a table are each other's inverse, and no name is there twice.
 func TestTablesAreBijections(t *testing.T) {
-	for _, table := range tables {
+	for _, table := range syscalls.Tables() {
 		seen := map[string]int{}
 		for nr, name := range table.Calls() {
 			if other, ok := seen[name]; ok {
@@ -79,6 +79,19 @@ func TestKnownNumbers(t *testing.T) {
 	}
 	if syscalls.ForGOARCH("s390x") != nil {
 		t.Error("there is a table for s390x")
+	}
+}
+
+// x32 has amd64's calls under numbers of its own.
+func TestX32(t *testing.T) {
+	for call, want := range map[string]int{"read": 0x40000000, "execve": 0x40000000 + 520, "openat2": 0x40000000 + 437,
+		"mseal": 0x40000000 + 462, "rt_sigaction": 0x40000000 + 512} {
+		if nr, ok := syscalls.X32.Number(call); !ok || nr != want || syscalls.X32.Name(want) != call {
+			t.Errorf("%s is %#x, %v, want %#x", call, nr, ok, want)
+		}
+	}
+	if name := syscalls.X32.Name(0); name != "" || syscalls.X32.First() != 0x40000000 {
+		t.Errorf("x32 begins at %#x, and 0 is %q", syscalls.X32.First(), name)
 	}
 }
 
@@ -149,6 +162,8 @@ func TestArgBits(t *testing.T) {
 		{syscalls.AMD64, "ioctl", 1, 32}, {syscalls.AMD64, "ioctl", 2, 64}, {syscalls.I386, "ioctl", 2, 32},
 		{syscalls.AMD64, "chmod", 1, 16}, {syscalls.AMD64, "setuid", 0, 32}, {syscalls.I386, "setuid", 0, 16},
 		{syscalls.I386, "setuid32", 0, 32}, {syscalls.ARM64, "clone", 0, 32}, {syscalls.AMD64, "no_such_call", 0, 64},
+		{syscalls.ARM, "setuid", 0, 16}, {syscalls.ARM, "mmap2", 1, 32}, {syscalls.RISCV64, "ioctl", 2, 64},
+		{syscalls.X32, "ioctl", 2, 32}, {syscalls.X32, "mmap", 1, 64},
 		{syscalls.AMD64, "ptrace", 0, 64}, {syscalls.AMD64, "read", 6, 64}, {syscalls.AMD64, "read", -1, 64},
 	}
 	for _, test := range tests {

@@ -8,15 +8,16 @@ import (
 
 // Table is the numbering of one architecture's system calls.
 type Table struct {
-	GOARCH string // GOARCH's name: "amd64", "386" or "arm64"
+	GOARCH string // GOARCH's name: "amd64", "386", "arm64", "arm", "riscv64"; Go has none for "x32"
 	Audit  uint32 // AUDIT_ARCH_*, as seccomp and ptrace report it
 
-	names  []string // by number; "" where there is a hole
-	sorted []uint16 // numbers, in the order of their names
+	base   int      // what all numbers have in common: x32's bit, elsewhere 0
+	names  []string // by number without base; "" where there is a hole
+	sorted []uint16 // numbers without base, in the order of their names
 }
 
 // tables are all tables.
-var tables = []*Table{AMD64, I386, ARM64}
+var tables = []*Table{AMD64, X32, I386, ARM64, ARM, RISCV64}
 
 // Tables returns all tables.
 func Tables() []*Table { return slices.Clone(tables) }
@@ -32,7 +33,7 @@ func ForGOARCH(goarch string) *Table {
 }
 
 // First returns the lowest number that a call of the table can have.
-func (t *Table) First() int { return 0 }
+func (t *Table) First() int { return t.base }
 
 // Number returns the number of the call with a name.
 func (t *Table) Number(name string) (nr int, ok bool) {
@@ -42,12 +43,12 @@ func (t *Table) Number(name string) (nr int, ok bool) {
 	if !ok {
 		return 0, false
 	}
-	return int(t.sorted[i]), true
+	return t.base + int(t.sorted[i]), true
 }
 
 // Name returns the name of the call with a number, "" where there is none.
 func (t *Table) Name(nr int) string {
-	if nr < 0 || nr >= len(t.names) {
+	if nr -= t.base; nr < 0 || nr >= len(t.names) {
 		return ""
 	}
 	return t.names[nr]
@@ -57,7 +58,7 @@ func (t *Table) Name(nr int) string {
 func (t *Table) Calls() iter.Seq2[int, string] {
 	return func(yield func(int, string) bool) {
 		for nr, name := range t.names {
-			if name != "" && !yield(nr, name) {
+			if name != "" && !yield(t.base+nr, name) {
 				return
 			}
 		}

@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -26,6 +27,8 @@ var arches = []struct{ variable, name, suffix, audit string }{
 	{"AMD64", "amd64", "amd64", "AUDIT_ARCH_X86_64"},
 	{"I386", "386", "386", "AUDIT_ARCH_I386"},
 	{"ARM64", "arm64", "arm64", "AUDIT_ARCH_AARCH64"},
+	{"ARM", "arm", "arm", "AUDIT_ARCH_ARM"},
+	{"RISCV64", "riscv64", "riscv64", "AUDIT_ARCH_RISCV64"},
 }
 
 // families are the constants that conditions of policies have a use for.
@@ -81,8 +84,42 @@ func main() {
 			constants[name] = append(constants[name], v)
 		}
 	}
+	amd64 := read(filepath.Join(unix, "zsysnum_linux_amd64.go"))
+	writeTable(&calls, "X32", "x32", common["AUDIT_ARCH_X86_64"].number, x32(amd64))
 	save("zcalls.go", calls.Bytes())
 	save("zconstants.go", constantTables(constants))
+}
+
+// x32Header has the x32 numbers, which x/sys lacks; Debian's package
+// linux-libc-dev installs it.
+const x32Header = "/usr/include/x86_64-linux-gnu/asm/unistd_x32.h"
+
+// x32Bit is what all numbers of x32 have in common.
+const x32Bit = 0x40000000
+
+// x32 returns the numbers of the x32 ABI. From 335 on both ABIs number alike
+// (arch/x86/entry/syscalls/syscall_64.tbl), so calls that are younger than the
+// header are amd64's; the ones from 512 on are x32's alone.
+func x32(amd64 map[string]value) map[string]value {
+	src, err := os.ReadFile(x32Header)
+	if err != nil {
+		log.Fatalf("read the x32 numbers (Debian: apt install linux-libc-dev): %v", err)
+	}
+	found := map[string]value{}
+	for _, m := range regexp.MustCompile(`#define __NR_(\w+) \(__X32_SYSCALL_BIT \+ (\d+)\)`).FindAllStringSubmatch(string(src), -1) {
+		nr, err := strconv.ParseUint(m[2], 10, 64)
+		if err != nil {
+			log.Fatal(err)
+		}
+		found["SYS_"+strings.ToUpper(m[1])] = value{number: x32Bit | nr}
+	}
+	const alike = 335
+	for name, v := range amd64 {
+		if v.number >= alike {
+			found[name] = value{number: x32Bit | v.number}
+		}
+	}
+	return found
 }
 
 // value is a constant: its number and the type that x/sys gives it, such as
@@ -151,21 +188,25 @@ func writeTable(w *bytes.Buffer, variable, arch string, audit uint64, numbers ma
 	var calls []call
 	for name, v := range numbers {
 		name = strings.ToLower(strings.TrimPrefix(name, "SYS_"))
-		// A mark in arm64's numbering, not a call.
-		if name != "arch_specific_syscall" {
+		// Marks in the numbering of arm64 and arm, not calls.
+		if name != "arch_specific_syscall" && name != "syscall_mask" {
 			calls = append(calls, call{name, v.number})
 		}
 	}
 	slices.SortFunc(calls, func(a, b call) int { return int(a.nr) - int(b.nr) })
-	fmt.Fprintf(w, "// %s numbers the calls of GOARCH=%s.\nvar %s = &Table{\nGOARCH: %q, Audit: %#x,\nnames: []string{\n",
-		variable, arch, variable, arch, audit)
+	base := uint64(0)
+	if arch == "x32" {
+		base = x32Bit
+	}
+	fmt.Fprintf(w, "// %s numbers the calls of %s.\nvar %s = &Table{\nGOARCH: %q, Audit: %#x, base: %#x,\nnames: []string{\n",
+		variable, arch, variable, arch, audit, base)
 	for _, c := range calls {
-		fmt.Fprintf(w, "%d: %q,\n", c.nr, c.name)
+		fmt.Fprintf(w, "%d: %q,\n", c.nr-base, c.name)
 	}
 	fmt.Fprint(w, "},\nsorted: []uint16{\n")
 	slices.SortFunc(calls, func(a, b call) int { return strings.Compare(a.name, b.name) })
 	for i, c := range calls {
-		fmt.Fprintf(w, "%d,", c.nr)
+		fmt.Fprintf(w, "%d,", c.nr-base)
 		if i%16 == 15 {
 			fmt.Fprintln(w)
 		}
