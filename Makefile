@@ -2,7 +2,7 @@
 
 GO          ?= go
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
-PURE        := ./policy/... ./syscalls ./seccomp/...
+PURE        := ./policy/... ./syscalls ./seccomp ./seccomp/bpf
 
 .DEFAULT_GOAL := help
 
