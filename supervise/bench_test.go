@@ -8,8 +8,37 @@ import (
 	"github.com/belljar/belljar/policy"
 )
 
-// BenchmarkHandle is the cost of one decision, without the trap.
-func BenchmarkHandle(b *testing.B) {
+// BenchmarkMade is the cost of a call that is decided and made in the tracee's
+// place, or decided and pinned for one that opens, without the trap.
+func BenchmarkMade(b *testing.B) {
+	dir := ownTree(b)
+	must(b, os.WriteFile(dir+"/f", nil, 0o644))
+	b.Chdir(dir)
+	e := actingEngine(b, dir)
+	for _, c := range []struct{ name, call, path string }{
+		{"stat", "stat", dir + "/f"}, {"stat relative", "stat", "f"}, {"stat missing", "stat", dir + "/none"},
+		{"open", "open", dir + "/f"}, {"mkdir that exists", "mkdir", dir + "/f"},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			onThread(b, func() {
+				trap := trapOf(c.call, c.path, fakeBase)
+				trap.Tracee.(*fakeTracee).put(string(make([]byte, 256)))
+				if c.call == "open" {
+					trap.Args[1] = 0
+				}
+				b.ReportAllocs()
+				for b.Loop() {
+					if d := e.Handle(trap); d.Opening != nil {
+						d.Opening.Close()
+					}
+				}
+			})
+		})
+	}
+}
+
+// BenchmarkDecide is the cost of one decision, without the trap.
+func BenchmarkDecide(b *testing.B) {
 	root, err := filepath.EvalSymlinks(b.TempDir())
 	must(b, err)
 	must(b, os.WriteFile(root+"/f", nil, 0o644))
