@@ -12,18 +12,17 @@ func hex(v uint64) string { return "0x" + strconv.FormatUint(v, 16) }
 
 // rule is one line of the syscalls section.
 type rule struct {
-	call   string
-	args   string // conditions as YAML, "" for none
-	errno  string // of a denial
-	seen   string
-	chance bool // it was not seen
+	call  string
+	args  string // conditions as YAML, "" for none
+	errno string // of a denial
+	seen  string
 }
 
 // rules lists what calls need: conditions, allowed, denied.
 func (o *Observations) rules() (when, allow, deny []rule) {
 	need := map[string]string{}
 	for _, name := range o.made() {
-		need[name] = fmt.Sprintf("%s", times(o.calls[name].made))
+		need[name] = times(o.calls[name].made)
 	}
 	for _, c := range companions {
 		if slices.ContainsFunc(c.seen, func(s string) bool { return o.calls[s] != nil && o.calls[s].made > 0 }) {

@@ -11,7 +11,7 @@ import (
 
 // Endpoints are read from the words in which events show addresses.
 var (
-	socketName = regexp.MustCompile(`<(socket:\[\d+\])>`)
+	socketName = regexp.MustCompile(`<(socket:\[\d+\])`)
 	inet       = regexp.MustCompile(`sin6?_port=htons\((\d+)\).*(?:inet_addr\(|AF_INET6, )"([0-9a-fA-F.:]+)"`)
 	unixPath   = regexp.MustCompile(`sun_path=(@?)("(?:[^"\\]|\\.)*")`)
 )

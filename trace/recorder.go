@@ -81,6 +81,8 @@ func (r *Recorder) Returned(t *supervise.Trap, d supervise.Decision, result uint
 		e.Uses = append(e.Uses, Use{Path: Quote(u.Path), Access: u.Access.String()})
 	}
 	r.view.result, r.view.failed = result, errnoOf(result) != 0
+	r.view.trap = t
+	r.view.peers.learn(&r.view, e.Syscall)
 	r.arguments(t, e, true)
 	r.result(e, d)
 	r.write(e)
@@ -91,6 +93,7 @@ func (r *Recorder) now() time.Duration {
 	if r.begin.IsZero() {
 		r.begin = time.Now()
 		r.pending = make(map[int]*Event)
+		r.view.peers, r.view.plain = make(peers), r.Plain
 	}
 	return time.Since(r.begin)
 }

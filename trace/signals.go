@@ -36,13 +36,13 @@ func (v *view) sigset(bits uint64) {
 func sigsetText(v *view, b []byte) { v.sigset(ne.Uint64(b)) }
 
 var (
-	sigset       = in(struct_(8, sigsetText))
-	sigsetOut    = result_(8, sigsetText)
+	sigset       = in(structure(8, sigsetText))
+	sigsetOut    = structureOut(8, sigsetText)
 	maskHow      = in(func(v *view, i int) { v.out = maskHows.appendOne(v.out, uint64(v.trap.Flags(i))) })
-	sigaction    = in(struct_(sigactionSize, sigactionText))
-	sigactionOut = result_(sigactionSize, sigactionText)
-	altstack     = in(struct_(24, stackText))
-	altstackOut  = result_(24, stackText)
+	sigaction    = in(structure(sigactionSize, sigactionText))
+	sigactionOut = structureOut(sigactionSize, sigactionText)
+	altstack     = in(structure(24, stackText))
+	altstackOut  = structureOut(24, stackText)
 )
 
 // sigactionSize is that of the kernel's struct sigaction where it has a

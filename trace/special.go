@@ -22,9 +22,9 @@ var (
 )
 
 // offset is a pointer to an offset.
-var offset = in(struct_(8, func(v *view, b []byte) { v.printf("[%d]", int64(ne.Uint64(b))) }))
+var offset = in(structure(8, func(v *view, b []byte) { v.printf("[%d]", int64(ne.Uint64(b))) }))
 
-var idOut = result_(4, func(v *view, b []byte) { v.printf("[%d]", int32(ne.Uint32(b))) })
+var idOut = structureOut(4, func(v *view, b []byte) { v.printf("[%d]", int32(ne.Uint32(b))) })
 
 func cwdText(v *view, i int) {
 	v.filled(i, func() { v.string(v.arg(i), 0) })

@@ -9,8 +9,8 @@ import (
 
 var ne = binary.NativeEndian
 
-// struct_ shows the size bytes that an argument points to.
-func struct_(size int, show func(v *view, b []byte)) func(*view, int) {
+// structure shows the size bytes that an argument points to.
+func structure(size int, show func(v *view, b []byte)) func(*view, int) {
 	return func(v *view, i int) { v.at(v.arg(i), size, show) }
 }
 
@@ -24,13 +24,13 @@ func (v *view) at(addr uint64, size int, show func(v *view, b []byte)) {
 	show(v, b)
 }
 
-// result_ is a structure that the kernel fills in.
-func result_(size int, show func(v *view, b []byte)) argument {
+// structureOut is a structure that the kernel fills in.
+func structureOut(size int, show func(v *view, b []byte)) argument {
 	return out(func(v *view, i int) { v.filled(i, func() { v.at(v.arg(i), size, show) }) })
 }
 
 // stat is struct stat, as far as strace shows it.
-var stat = result_(144, func(v *view, b []byte) {
+var stat = structureOut(144, func(v *view, b []byte) {
 	mode, size := ne.Uint32(b[statMode:]), ne.Uint64(b[48:])
 	v.add("{st_mode=")
 	v.fileMode(mode)
@@ -66,7 +66,7 @@ func (v *view) device(d uint64) {
 }
 
 // statx is struct statx in short.
-var statx = result_(256, func(v *view, b []byte) {
+var statx = structureOut(256, func(v *view, b []byte) {
 	v.add("{stx_mask=")
 	v.out = statxSet.appendFlags(v.out, uint64(ne.Uint32(b)))
 	v.add(", stx_attributes=")
@@ -96,14 +96,14 @@ func pairText(first, second string, show func(*view, []byte)) func(*view, []byte
 }
 
 var (
-	timespec    = in(struct_(16, timespecText))
-	timespecOut = result_(16, timespecText)
-	timeval     = in(struct_(16, timevalText))
-	timevalOut  = result_(16, timevalText)
-	itimerval   = in(struct_(32, pairText("it_interval", "it_value", timevalText)))
-	itimervals  = result_(32, pairText("it_interval", "it_value", timevalText))
-	itimerspec  = in(struct_(32, pairText("it_interval", "it_value", timespecText)))
-	itimerspecs = result_(32, pairText("it_interval", "it_value", timespecText))
+	timespec    = in(structure(16, timespecText))
+	timespecOut = structureOut(16, timespecText)
+	timeval     = in(structure(16, timevalText))
+	timevalOut  = structureOut(16, timevalText)
+	itimerval   = in(structure(32, pairText("it_interval", "it_value", timevalText)))
+	itimervals  = structureOut(32, pairText("it_interval", "it_value", timevalText))
+	itimerspec  = in(structure(32, pairText("it_interval", "it_value", timespecText)))
+	itimerspecs = structureOut(32, pairText("it_interval", "it_value", timespecText))
 	// The rest of an interrupted sleep is there only then.
 	remaining = out(func(v *view, i int) {
 		if errnoOf(v.result) != 4 && int64(v.result) != -516 {
@@ -112,7 +112,7 @@ var (
 		}
 		v.at(v.arg(i), 16, timespecText)
 	})
-	times2 = in(struct_(32, func(v *view, b []byte) {
+	times2 = in(structure(32, func(v *view, b []byte) {
 		v.add("[")
 		for i := range 2 {
 			if i > 0 {
@@ -150,9 +150,9 @@ func rlimitText(v *view, b []byte) {
 }
 
 var (
-	rlimit  = in(struct_(16, rlimitText))
-	rlimits = result_(16, rlimitText)
-	rusage  = result_(144, func(v *view, b []byte) {
+	rlimit  = in(structure(16, rlimitText))
+	rlimits = structureOut(16, rlimitText)
+	rusage  = structureOut(144, func(v *view, b []byte) {
 		v.add("{ru_utime=")
 		timevalText(v, b)
 		v.add(", ru_stime=")
@@ -166,23 +166,23 @@ var (
 		}
 		v.at(v.arg(i), 4, func(v *view, b []byte) { v.status(ne.Uint32(b)) })
 	})
-	sysinfo = result_(112, func(v *view, b []byte) {
+	sysinfo = structureOut(112, func(v *view, b []byte) {
 		v.printf("{uptime=%d, loads=[%d, %d, %d], totalram=%d, freeram=%d, sharedram=%d, bufferram=%d, totalswap=%d, freeswap=%d, procs=%d, totalhigh=%d, freehigh=%d, mem_unit=%d}",
 			ne.Uint64(b), ne.Uint64(b[8:]), ne.Uint64(b[16:]), ne.Uint64(b[24:]), ne.Uint64(b[32:]), ne.Uint64(b[40:]), ne.Uint64(b[48:]),
 			ne.Uint64(b[56:]), ne.Uint64(b[64:]), ne.Uint64(b[72:]), ne.Uint16(b[80:]), ne.Uint64(b[88:]), ne.Uint64(b[96:]), ne.Uint32(b[104:]))
 	})
-	utsname = result_(390, func(v *view, b []byte) {
+	utsname = structureOut(390, func(v *view, b []byte) {
 		v.add("{sysname=")
 		v.out = appendQuoted(v.out, untilZero(b[:65]), false)
 		v.add(", nodename=")
 		v.out = appendQuoted(v.out, untilZero(b[65:130]), false)
 		v.add(", ...}")
 	})
-	statfs = result_(120, func(v *view, b []byte) {
+	statfs = structureOut(120, func(v *view, b []byte) {
 		v.printf("{f_type=%#x, f_bsize=%d, f_blocks=%d, f_bfree=%d, f_bavail=%d, f_files=%d, f_ffree=%d, f_namelen=%d, ...}", ne.Uint64(b), ne.Uint64(b[8:]),
 			ne.Uint64(b[16:]), ne.Uint64(b[24:]), ne.Uint64(b[32:]), ne.Uint64(b[40:]), ne.Uint64(b[48:]), ne.Uint64(b[64:]))
 	})
-	descriptors = result_(8, func(v *view, b []byte) {
+	descriptors = structureOut(8, func(v *view, b []byte) {
 		first, second := int32(ne.Uint32(b)), int32(ne.Uint32(b[4:]))
 		v.add("[")
 		v.file(first)
@@ -219,93 +219,8 @@ func (v *view) status(w uint32) {
 	}
 }
 
-// strings_ is a vector of strings that ends with NULL, such as argv.
-var stringsVector = in(func(v *view, i int) {
-	addr := v.arg(i)
-	if addr == 0 {
-		v.add("NULL")
-		return
-	}
-	v.add("[")
-	for n := 0; ; n++ {
-		p := v.words(addr+uint64(8*n), 1)
-		switch {
-		case p == nil:
-			v.add("...")
-		case p[0] == 0:
-		case n == 32:
-			v.add(", ...")
-		default:
-			if n > 0 {
-				v.add(", ")
-			}
-			v.string(p[0], v.text)
-			continue
-		}
-		v.add("]")
-		return
-	}
-})
-
-// environment is such a vector of which only the length is shown.
-var environment = in(func(v *view, i int) {
-	addr, n := v.arg(i), 0
-	v.pointer(addr)
-	if addr == 0 {
-		return
-	}
-	for n < 1<<16 {
-		p := v.words(addr+uint64(8*n), 1)
-		if p == nil {
-			return
-		}
-		if p[0] == 0 {
-			break
-		}
-		n++
-	}
-	v.printf(" /* %d var%s */", n, plural(n))
-})
-
-func plural(n int) string {
-	if n == 1 {
-		return ""
-	}
-	return "s"
-}
-
-// vectors is an array of struct iovec whose length is the next argument; what
-// was moved is known from before for a write and from the result for a read.
-func (v *view) vectors(addr, n, moved uint64) {
-	w := v.words(addr, int(min(2*n, 2*16)))
-	if w == nil {
-		v.pointer(addr)
-		return
-	}
-	v.add("[")
-	for k := 0; k+1 < len(w); k += 2 {
-		if k > 0 {
-			v.add(", ")
-		}
-		length := w[k+1]
-		v.add("{iov_base=")
-		v.buffer(w[k], min(length, moved))
-		v.printf(", iov_len=%d}", length)
-		moved -= min(length, moved)
-	}
-	if n > 16 {
-		v.add(", ...")
-	}
-	v.add("]")
-}
-
-var (
-	vectorsIn  = in(func(v *view, i int) { v.vectors(v.arg(i), v.arg(i+1), ^uint64(0)) })
-	vectorsOut = out(func(v *view, i int) { v.filled(i, func() { v.vectors(v.arg(i), v.arg(i+1), v.result) }) })
-)
-
 // openHow is struct open_how.
-var openHow = in(struct_(24, func(v *view, b []byte) {
+var openHow = in(structure(24, func(v *view, b []byte) {
 	flags, mode, resolve := ne.Uint64(b), ne.Uint64(b[8:]), ne.Uint64(b[16:])
 	v.add("{flags=")
 	v.openFlags(flags)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"os"
 	"strconv"
 	"syscall"
 
@@ -15,6 +14,7 @@ import (
 // the kernel fills in, again when it has returned.
 type view struct {
 	trap   *supervise.Trap
+	peers  peers  // of sockets
 	plain  bool   // descriptors are not named
 	text   int    // how many bytes of a buffer are shown
 	result uint64 // once returned
@@ -125,15 +125,15 @@ func (v *view) file(fd int32) {
 }
 
 func (v *view) fileName(fd int32) {
-	var path [64]byte
-	p := strconv.AppendInt(append(path[:0], "/proc/"...), int64(v.trap.TID), 10)
-	p = strconv.AppendInt(append(p, "/fd/"...), int64(fd), 10)
-	name, err := os.Readlink(string(p))
-	if err != nil {
+	name := linkOf(v.trap.TID, fd)
+	if name == "" {
 		return
 	}
 	v.out = append(v.out, '<')
 	v.out = appendEscaped(v.out, []byte(name), "\"\\<>")
+	if peer := v.peers[name]; peer != "" {
+		v.add(" " + peer)
+	}
 	v.out = append(v.out, '>')
 }
 

@@ -7,7 +7,7 @@ import "strings"
 var (
 	pollfds = in(func(v *view, i int) { v.pollfds(v.arg(i), v.trap.Flags(i+1), false) })
 	// polled is what poll returns beside its number.
-	epollEvent = in(struct_(epollEventSize, epollText))
+	epollEvent = in(structure(epollEventSize, epollText))
 	epollOut   = out(func(v *view, i int) {
 		v.filled(i, func() {
 			v.add("[")

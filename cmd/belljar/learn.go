@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -212,7 +211,7 @@ func (l *learnFlags) write(file *os.File, program []string) (int, error) {
 		return statusFailed, err
 	}
 	if err = file.Truncate(0); err == nil {
-		_, err = io.WriteString(file, string(text))
+		_, err = file.Write(text)
 	}
 	if err != nil {
 		return statusFailed, fmt.Errorf("writing %s: %w", quote(l.to), cause(err))
