@@ -89,10 +89,10 @@
 // run: policy=observe args="personality" verdict=ok contains="refused: EPERM"
 //
 // Its own listener would answer CONTINUE to every call before the supervisor is
-// asked. A supervised program is told that there is one.
+// asked. A supervised program is told that there is one, whatever its policy says.
 //
-// run: in=supervised policy=judge,compile,interpreter,observe args="listener" verdict=ok contains="refused: EBUSY"
-// run: in=unshare policy=judge,compile,interpreter,observe args="listener" verdict=violation syscall=seccomp
+// run: policy=judge,compile,interpreter,observe args="listener" verdict=violation syscall=seccomp
+// run: in=supervised policy=judge,observe allow="seccomp" args="listener" verdict=ok contains="refused: EBUSY"
 //
 // A program that has no path.
 //

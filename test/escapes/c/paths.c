@@ -13,7 +13,7 @@
 //
 // run: in=supervised policy=judge box=kill allow="symlink" args="hard link {secret}" verdict=violation syscall=openat path={secret}
 // run: in=supervised policy=compile box=kill args="hard relative ../box/./secret" verdict=violation syscall=openat path={inner}
-// run: in=open policy=compile box=kill args="hard dirfd secret" verdict=violation syscall=openat path={inner}
+// run: in=supervised policy=compile box=kill args="hard dirfd secret" verdict=violation syscall=openat path={inner}
 // run: in=supervised policy=compile box=kill args="hard root {inner}" verdict=violation syscall=openat path={inner}
 // run: in=supervised policy=compile box=kill args="hard openat2 {inner}" verdict=violation syscall=openat2 path={inner}
 // run: in=supervised policy=compile box=kill args="hard stat {inner}" verdict=violation syscall=newfstatat path={inner}

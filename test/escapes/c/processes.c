@@ -58,7 +58,7 @@
 
 static char *const env[] = {NULL};
 
-#define PROGRAM "../program" // as seen from the box
+#define PROGRAM "/proc/self/exe"
 
 static void copy(const char *to) {
 	char buf[65536];
