@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -14,11 +15,14 @@ const profileLimit = 4 << 20
 
 func seccompImport() *cobra.Command {
 	var arches, caps []string
-	var kernel, output string
+	var format, sets, kernel, output string
 	cmd := &cobra.Command{
 		Use:   "import FILE|-",
-		Short: "Turn a container's seccomp profile into a policy",
-		Long: `Turn a container's seccomp profile (JSON of OCI, Docker or Podman) into a policy.
+		Short: "Turn a container's profile or a unit of systemd into a policy",
+		Long: `Turn a container's seccomp profile (JSON of OCI, Docker or Podman) into a policy,
+or with --format systemd the SystemCallFilter= lines of a unit. systemd's sets of
+calls differ from version to version, so --sets names a file with what
+"systemd-analyze syscall-filter" prints.
 
 What a profile makes depend on the host is decided for the first --arch, these
 capabilities and this version of Linux.`,
@@ -38,7 +42,15 @@ capabilities and this version of Linux.`,
 			if err != nil {
 				return err
 			}
-			in, err := seccomp.ImportOCI(quote(args[0]), src, host)
+			var in *seccomp.Profile
+			switch format {
+			case "oci":
+				in, err = seccomp.ImportOCI(quote(args[0]), src, host)
+			case "systemd":
+				in, err = importUnit(quote(args[0]), src, sets)
+			default:
+				return fmt.Errorf("--format %s: not one of oci, systemd", quote(format))
+			}
 			if err != nil {
 				return err
 			}
@@ -49,10 +61,27 @@ capabilities and this version of Linux.`,
 		},
 	}
 	archFlag(cmd, &arches)
+	cmd.Flags().StringVar(&format, "format", "oci", "oci or systemd")
+	cmd.Flags().StringVar(&sets, "sets", "", "what systemd-analyze syscall-filter prints, for --format systemd")
 	cmd.Flags().StringSliceVar(&caps, "cap", nil, "capabilities that the container has, such as CAP_SYS_ADMIN")
 	cmd.Flags().StringVar(&kernel, "kernel", "", "version of Linux, such as 6.1 (default: newer than all)")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "write to a file instead of standard output")
 	return cmd
+}
+
+func importUnit(name string, src []byte, setsFile string) (*seccomp.Profile, error) {
+	if setsFile == "" {
+		return nil, errors.New("--format systemd needs --sets FILE, with what systemd-analyze syscall-filter prints")
+	}
+	text, err := readInput(setsFile, profileLimit)
+	if err != nil {
+		return nil, err
+	}
+	sets, err := seccomp.ReadSystemdSets(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", quote(setsFile), err)
+	}
+	return seccomp.ImportSystemd(name, src, sets)
 }
 
 func seccompExport() *cobra.Command {
