@@ -1,8 +1,11 @@
 package belljar
 
 import (
+	"math"
 	"runtime"
 	"time"
+
+	"github.com/belljar/belljar/supervise"
 )
 
 // How often a watcher looks at most and at least.
@@ -24,9 +27,24 @@ func (s *session) watch(done <-chan struct{}) {
 		case <-done:
 			return
 		case <-timer.C:
-			timer.Reset(min(s.checkTime(), s.checkMemory()))
+			timer.Reset(min(s.checkTime(), s.checkMemory(), s.sample()))
 		}
 	}
+}
+
+// sample tells a watcher that wants to know what the run has used so far.
+func (s *session) sample() time.Duration {
+	g, ok := s.opts.Watch.(supervise.Gauge)
+	if !ok {
+		return time.Hour
+	}
+	u := s.tracer.Usage()
+	resident, err := s.tracer.Resident(math.MaxInt64)
+	if err != nil {
+		resident = 0 // as for a run that has ended
+	}
+	g.Used(supervise.Usage{CPU: u.CPU, Memory: resident, Output: s.files.written(), Tasks: u.Tasks})
+	return pollMax
 }
 
 // checkTime ends the run on its time limits and returns when to look again.

@@ -1,6 +1,9 @@
 package supervise
 
-import "syscall"
+import (
+	"syscall"
+	"time"
+)
 
 // Watcher is told what the processes of a run do: each call that it asks to
 // see, signals, and the lives of threads. It decides nothing. Its methods are
@@ -30,6 +33,22 @@ type Watcher interface {
 	Executed(pid, former int)
 	// Ended tells that a thread has ended.
 	Ended(pid, tid int, status syscall.WaitStatus)
+}
+
+// Gauge is a Watcher that is also told, several times a second, what the run
+// has used so far. Used is called on a goroutine of its own, also while another
+// method of the watcher runs, and must not wait: limits are looked at between
+// two calls.
+type Gauge interface {
+	Used(Usage)
+}
+
+// Usage is what a run has used so far.
+type Usage struct {
+	CPU    time.Duration // user and system time of all processes
+	Memory int64         // bytes resident now; pages that processes share count for each
+	Output int64         // bytes written to standard output and error
+	Tasks  int           // threads alive
 }
 
 // SignalInfo is what is known of a signal: of siginfo_t, the members that its

@@ -13,6 +13,7 @@ const (
 	Fork   Kind = "fork"   // a new process or thread
 	Exec   Kind = "exec"   // a process executes another program from here on
 	Exit   Kind = "exit"   // a thread has ended
+	Usage  Kind = "usage"  // what the run has used so far
 	Note   Kind = "note"   // about the record itself, such as events that were dropped
 )
 
@@ -49,8 +50,18 @@ type Event struct {
 	Program string `json:"program,omitempty"`
 	// Of an exit: the status, or the signal in Signal.
 	Status int `json:"status,omitempty"`
+	// Of a usage.
+	Used *Used `json:"used,omitempty"`
 	// Of a note, and of signals that have more to tell.
 	Text string `json:"text,omitempty"`
+}
+
+// Used is what a run has used up to a moment: bytes and nanoseconds.
+type Used struct {
+	CPU    time.Duration `json:"cpu_ns"`
+	Memory int64         `json:"memory"`
+	Output int64         `json:"output"`
+	Tasks  int           `json:"tasks"`
 }
 
 // Use is an object that a call reached for by its path.

@@ -73,3 +73,28 @@ func TestSocketsHaveAddresses(t *testing.T) {
 		t.Errorf("no %q in\n%s", want, log.String())
 	}
 }
+
+// What a run uses is recorded while it runs, also when it makes no calls.
+func TestUsageOverTime(t *testing.T) {
+	var kept trace.Buffer
+	r := &trace.Recorder{Sink: &kept, Only: []string{"write"}}
+	_, err := belljar.PtraceRunner(belljar.Options{Policy: policy.Observe(), Watch: r}).Run(context.Background(),
+		belljar.Command{Args: []string{"/bin/sh", "-c", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo"}, Env: []string{"PATH=/usr/bin:/bin"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last *trace.Event
+	var memory int64
+	for e := range kept.All() {
+		if e.Kind != trace.Usage {
+			continue
+		}
+		if last != nil && (e.Time < last.Time || e.Used.CPU < last.Used.CPU) {
+			t.Errorf("after %+v comes %+v", *last.Used, *e.Used)
+		}
+		last, memory = e, max(memory, e.Used.Memory)
+	}
+	if last == nil || last.Used.CPU == 0 || memory == 0 {
+		t.Fatalf("last usage %+v, memory %d", last, memory)
+	}
+}

@@ -54,6 +54,9 @@ func (p *Perfetto) Write(e *Event) error {
 		s.Args = map[string]any{"program": e.Program, "arguments": e.Args}
 	case Exit:
 		s.Args = map[string]any{"status": e.Status, "signal": e.Signal}
+	case Usage:
+		s.Phase, s.Scope, s.Name = "C", "", "memory"
+		s.Args = map[string]any{"bytes": e.Used.Memory}
 	case Note:
 		s.Name = e.Text
 	}

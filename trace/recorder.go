@@ -33,6 +33,12 @@ type Recorder struct {
 	view    view
 	pending map[int]*Event // calls that have not returned, by thread
 	failed  error
+
+	gauges struct { // apart from the rest, which may be waiting for the sink
+		sync.Mutex
+		begin   time.Time
+		waiting []*Event
+	}
 }
 
 // Err returns the first error of the sink. Nothing was recorded after it.
@@ -92,6 +98,9 @@ func (r *Recorder) Returned(t *supervise.Trap, d supervise.Decision, result uint
 func (r *Recorder) now() time.Duration {
 	if r.begin.IsZero() {
 		r.begin = time.Now()
+		r.gauges.Lock()
+		r.gauges.begin = r.begin
+		r.gauges.Unlock()
 		r.pending = make(map[int]*Event)
 		r.view.peers, r.view.plain = make(peers), r.Plain
 	}
@@ -109,6 +118,11 @@ func (r *Recorder) drop(tid int) {
 }
 
 func (r *Recorder) write(e *Event) {
+	r.writeGauges()
+	r.put(e)
+}
+
+func (r *Recorder) put(e *Event) {
 	if r.failed != nil {
 		return
 	}
@@ -277,6 +291,30 @@ func (r *Recorder) Ended(pid, tid int, status syscall.WaitStatus) {
 		e.Status = status.ExitStatus()
 	}
 	r.write(e)
+}
+
+// Used takes note of what the run has used so far. Its event is written with
+// the next one: a sink may have to wait, and whoever calls this must not.
+func (r *Recorder) Used(u supervise.Usage) {
+	r.gauges.Lock()
+	defer r.gauges.Unlock()
+	if begin := r.gauges.begin; !begin.IsZero() && len(r.gauges.waiting) < maxGauges {
+		r.gauges.waiting = append(r.gauges.waiting, &Event{Kind: Usage, Time: time.Since(begin), Used: &Used{u.CPU, u.Memory, u.Output, u.Tasks}})
+	}
+}
+
+// maxGauges bounds the events that wait while a program does nothing.
+const maxGauges = 256
+
+// writeGauges writes the events that have waited.
+func (r *Recorder) writeGauges() {
+	r.gauges.Lock()
+	waiting := r.gauges.waiting
+	r.gauges.waiting = nil
+	r.gauges.Unlock()
+	for _, e := range waiting {
+		r.put(e)
+	}
 }
 
 // Note adds a remark of Belljar's own to the record.

@@ -31,6 +31,9 @@ type Report struct {
 	recent    map[int][]listed // the last calls of each thread
 	context   []listed         // what led to the end of the run
 	end       time.Duration
+	samples   []sample
+	every     int // one of so many samples is kept
+	sampled   int
 }
 
 // Bounds of what is listed, in a page below 2 MB.
@@ -106,6 +109,10 @@ func (r *Report) init() {
 // Write adds an event.
 func (r *Report) Write(e *Event) error {
 	r.init()
+	if e.Kind == Usage {
+		r.gauge(e)
+		return nil
+	}
 	r.events++
 	r.end = max(r.end, e.Time+e.Duration)
 	l := r.list(e)
@@ -130,6 +137,32 @@ func (r *Report) Write(e *Event) error {
 		}
 	}
 	return nil
+}
+
+// sample is what the run had used at a moment.
+type sample struct {
+	Time   int64 `json:"t"` // microseconds
+	CPU    int64 `json:"c"` // microseconds
+	Memory int64 `json:"m"`
+	Output int64 `json:"o"`
+}
+
+// reportSamples bounds the samples; when there are more, every other one goes.
+const reportSamples = 400
+
+func (r *Report) gauge(e *Event) {
+	r.every = max(r.every, 1)
+	if r.sampled++; r.sampled%r.every != 0 {
+		return
+	}
+	r.samples = append(r.samples, sample{e.Time.Microseconds(), e.Used.CPU.Microseconds(), e.Used.Memory, e.Used.Output})
+	if len(r.samples) > reportSamples {
+		half := r.samples[:0]
+		for i := 1; i < len(r.samples); i += 2 {
+			half = append(half, r.samples[i])
+		}
+		r.samples, r.every = half, 2*r.every
+	}
 }
 
 // list keeps the event among the first or the last.

@@ -63,7 +63,7 @@ func (r *Report) HTML(w io.Writer, s Summary) error {
 			"summary": s, "end": r.end.Microseconds(), "events": r.events, "first": head, "last": tail,
 			"omitted": r.events - int64(len(head)+len(tail)), "refused": first(r.refused, share), "context": r.context,
 			"processes": first(processes, share), "processesOmitted": r.gone + int64(len(processes)-len(first(processes, share))),
-			"calls": calls, "files": some, "filesOmitted": r.noFile + int64(len(files)-len(some)), "peers": first(peers, share),
+			"samples": r.samples, "calls": calls, "files": some, "filesOmitted": r.noFile + int64(len(files)-len(some)), "peers": first(peers, share),
 		})
 		if err != nil {
 			return err

@@ -22,6 +22,9 @@ type Text struct {
 
 // Write writes one line.
 func (t *Text) Write(e *Event) error {
+	if e.Kind == Usage {
+		return nil // numbers for pictures
+	}
 	b := t.line[:0]
 	b = fmt.Appendf(b, "%-7d ", e.TID)
 	if t.Times {
