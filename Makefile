@@ -75,6 +75,10 @@ pure: ## build the pure packages for other systems
 bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./...
 
+.PHONY: bench-open
+bench-open: ## compare what opening a file costs with the least that the kernel asks
+	cd bench && CGO_ENABLED=0 $(GO) run ./open
+
 .PHONY: bench-seccomp
 bench-seccomp: ## compare filters with those of other makers (needs libseccomp-dev)
 	cd bench && CGO_ENABLED=0 $(GO) run ./seccomp

@@ -122,6 +122,9 @@ func (s *session) close() {
 	if s.token != nil {
 		s.token.Close()
 	}
+	if s.engine != nil {
+		s.engine.Close()
+	}
 }
 
 // end ends the run because of a limit, or of the caller if limit is "". The

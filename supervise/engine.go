@@ -63,6 +63,7 @@ type Engine struct {
 	net      *policy.NetPlan // nil: no call reaches a peer that is decided
 	resolver resolver
 	steady   steady
+	known    known
 	calls    []callPlan // by number
 }
 
@@ -159,6 +160,7 @@ func (e *Engine) ForRun(program string) (*Engine, error) {
 	defer sys.CloseFile(root)
 	run := &Engine{policy: e.policy, table: e.table, user: e.user, observe: e.observe, root: e.root, judges: e.judges, identity: e.identity, rules: e.rules, net: e.net}
 	run.rules.program = run.canonicalProgram(root, program)
+	run.resolver.fixed = fixesRoot(e.policy, e.table)
 	if len(e.policy.Counts) == 0 {
 		run.calls = e.calls // nothing in it changes
 	} else {
@@ -166,6 +168,9 @@ func (e *Engine) ForRun(program string) (*Engine, error) {
 	}
 	return run, nil
 }
+
+// Close frees what a run's engine keeps open. No call may be under decision.
+func (e *Engine) Close() { e.resolver.close() }
 
 // canonicalRule is the canonical form of a path in a rule, below a root that
 // no tracee has yet. A link that means something else for each process, such

@@ -96,6 +96,11 @@ func (e *Engine) askUser(t *Trap) Decision {
 // decidePaths reads, resolves and decides each path of a call. It makes the
 // call itself if it is allowed, unless the kernel is to make it.
 func (e *Engine) decidePaths(t *Trap, call *pathCall, who *actor, onBehalf bool) Decision {
+	if call.open != notOpen && onBehalf && e.resolver.fixed {
+		if d, ok := e.recall(t, call); ok {
+			return d
+		}
+	}
 	m := making{engine: e, trap: t, who: who, th: thread{t.PID, t.TID}}
 	defer m.close()
 	d, decided := e.decideRequest(&m, call, onBehalf)
@@ -107,6 +112,7 @@ func (e *Engine) decidePaths(t *Trap, call *pathCall, who *actor, onBehalf bool)
 		if who.raise(); !t.Tracee.Valid() {
 			return Decision{Kind: Fail, Errno: syscall.ESRCH, Path: d.Path}
 		}
+		e.remember(&m, d)
 		d.Kind, d.Opening = Open, e.opening(&m)
 		return d
 	case call.by.make == nil:

@@ -124,7 +124,7 @@ func (m *making) procLinkText(o *object) (string, syscall.Errno) {
 	if errno != 0 {
 		return "", gone(errno)
 	}
-	defer sys.CloseFile(v.root)
+	defer v.close()
 	if o.parent >= 0 && (o.name == "self" || o.name == "thread-self") {
 		if st, errno := sys.StatFile(o.parent); errno == 0 && isProcRoot(o.parent, st) {
 			return v.selfText(o.parent, st.Dev, o.name)

@@ -56,7 +56,7 @@ func (o *Opening) Resolve() uint64 {
 // absolute and clean, met no link, and every directory on the way belongs to
 // root and is writable by nobody else, which the tracee is not.
 func (o *Opening) Stable() bool {
-	return o.object.stable && o.engine.stable(&o.object, o.th)
+	return o.object.known || o.object.stable && o.engine.stable(&o.object, o.th)
 }
 
 // Descriptor is the tracee's own descriptor through whose magic link the
@@ -117,6 +117,8 @@ func (o *Opening) openFile(mode uint32) (int, syscall.Errno) {
 	flags := o.open.flags | sys.O_NOCTTY
 	obj := &o.object
 	switch {
+	case obj.known:
+		return o.openKnown(flags)
 	case obj.fd < 0:
 		return o.create(flags, mode)
 	case flags&oTmpfileBit != 0:

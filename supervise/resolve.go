@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -43,6 +44,7 @@ type object struct {
 	reach  string
 	stable bool // see Opening.Stable
 	link   int  // the tracee's descriptor whose magic link led here, or -1
+	known  bool // nothing was looked up: see known.go
 
 	own  bool          // reached through a descriptor that the tracee holds
 	held policy.Access // what that descriptor lets it do already
@@ -72,6 +74,13 @@ type thread struct{ pid, tid int }
 type resolver struct {
 	proc proc.FS // procfs of Belljar's own PID namespace
 	base atomic.Pointer[sys.FileStat]
+	// fixed says that no thread of the run can get another root, so that one
+	// descriptor serves them all.
+	fixed  bool
+	mu     sync.Mutex
+	opened bool
+	root   int
+	stat   sys.FileStat // of root
 }
 
 // resolve finds the object of p for a thread. The walk has the rights of the
@@ -83,7 +92,7 @@ func (r *resolver) resolve(th thread, p *pathRequest, who *actor) object {
 		return failed("", gone(errno))
 	}
 	v.who = who
-	defer sys.CloseFile(v.root)
+	defer v.close()
 	return v.resolve(p)
 }
 
@@ -93,7 +102,7 @@ func (r *resolver) linked(th thread, link string) object {
 	if errno != 0 {
 		return failed("", gone(errno))
 	}
-	defer sys.CloseFile(v.root)
+	defer v.close()
 	fd, errno := r.open(th, link)
 	if errno != 0 {
 		return failed("", errno)
@@ -102,10 +111,16 @@ func (r *resolver) linked(th thread, link string) object {
 	return v.named(object{fd: fd, parent: -1, link: -1})
 }
 
-// view opens a thread's root, which the caller closes.
+// view opens a thread's root. The caller closes the view.
 func (r *resolver) view(th thread) (view, syscall.Errno) {
 	v := view{r: r, th: th, trusted: true}
 	var errno syscall.Errno
+	if r.fixed {
+		if v.root, v.rootStat, errno = r.onlyRoot(th); errno == 0 {
+			v.lent = true
+		}
+		return v, errno
+	}
 	if v.root, errno = r.open(th, "root"); errno != 0 {
 		return v, errno
 	}
@@ -122,6 +137,42 @@ func (r *resolver) view(th thread) (view, syscall.Errno) {
 	}
 	v.foreign = !sameFile(*base, st)
 	return v, 0
+}
+
+// onlyRoot is the root of all threads of the run, opened by the first.
+func (r *resolver) onlyRoot(th thread) (int, sys.FileStat, syscall.Errno) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.opened {
+		return r.root, r.stat, 0
+	}
+	fd, errno := r.open(th, "root")
+	if errno != 0 {
+		return -1, r.stat, errno
+	}
+	st, errno := sys.StatFile(fd)
+	if errno != 0 {
+		sys.CloseFile(fd)
+		return -1, st, errno
+	}
+	r.root, r.stat, r.opened = fd, st, true
+	return fd, st, 0
+}
+
+// close closes what the resolver keeps open. No thread may be using it.
+func (r *resolver) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.opened {
+		sys.CloseFile(r.root)
+		r.opened = false
+	}
+}
+
+func (v *view) close() {
+	if !v.lent {
+		sys.CloseFile(v.root)
+	}
 }
 
 // open opens one of a thread's magic links in Belljar's procfs: "root", "cwd"
@@ -144,6 +195,7 @@ func sameFile(a, b sys.FileStat) bool { return a.Dev == b.Dev && a.Ino == b.Ino 
 type view struct {
 	r        *resolver
 	th       thread
+	lent     bool // root is not ours to close
 	root     int
 	rootStat sys.FileStat
 	rootPath string // the kernel's name of root, once asked for

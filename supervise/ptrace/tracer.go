@@ -109,6 +109,7 @@ type Tracer struct {
 	dying   atomic.Bool // the run is over: every tracee gets SIGKILL
 	outcome Outcome     // its Cause and Violation are guarded by mu
 	trap    supervise.Trap
+	info    sys.SyscallInfo // of the trapped call
 	memory  memory
 	watch   watch
 	slots   slots
@@ -203,9 +204,9 @@ func (t *Tracer) close() {
 func (t *Tracer) Run() (*Outcome, error) {
 	defer t.close()
 	defer t.abandon()
+	var status syscall.WaitStatus
+	var usage syscall.Rusage
 	for {
-		var status syscall.WaitStatus
-		var usage syscall.Rusage
 		pid, err := t.next(&status, &usage)
 		if errors.Is(err, syscall.ECHILD) {
 			t.mu.Lock()

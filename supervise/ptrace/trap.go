@@ -27,8 +27,8 @@ func (m *memory) Valid() bool { return true }
 // trapped decides the call at which tid is stopped and lets it run on.
 func (t *Tracer) trapped(tid int, k *task) {
 	t.outcome.Traps++
-	var info sys.SyscallInfo
-	if err := sys.ReadSyscallInfo(tid, &info); err != nil {
+	info := &t.info
+	if err := sys.ReadSyscallInfo(tid, info); err != nil {
 		if err != syscall.ESRCH {
 			// Without the call there is no decision, so it is not made.
 			t.end(Violated, &Violation{PID: k.proc.pid})

@@ -1,0 +1,70 @@
+package supervise
+
+import (
+	"os"
+	"testing"
+
+	"github.com/belljar/belljar/policy"
+	"github.com/belljar/belljar/syscalls"
+)
+
+const rdonly = 0
+
+// TestKnown proves which openings are answered without a look at the file
+// system the second time: none that a tracee could make lead elsewhere.
+func TestKnown(t *testing.T) {
+	if _, err := os.Stat("/usr/bin/env"); err != nil {
+		t.Skip("no /usr/bin/env")
+	}
+	dir := ownTree(t)
+	must(t, os.WriteFile(dir+"/f", []byte("text"), 0o644))
+	must(t, os.Symlink("/usr/bin/env", dir+"/link"))
+	e := actingEngine(t, dir)
+	e.resolver.fixed = true
+	defer e.Close()
+	for _, tt := range []struct {
+		path string
+		want bool
+	}{
+		{"/usr/bin/env", true}, {"/usr/bin", true}, {dir + "/f", false}, {dir + "/link", false},
+		{"/usr/bin/../bin/env", false}, {"/proc/self/maps", false},
+	} {
+		onThread(t, func() {
+			for range 2 {
+				fd, errno := open(t, e, trapOf("openat", -100, tt.path, rdonly))
+				if errno != 0 {
+					t.Errorf("%s: %v", tt.path, errno)
+					return
+				}
+				want, err := os.Stat(tt.path)
+				must(t, err)
+				f := os.NewFile(uintptr(fd), tt.path)
+				if got, err := f.Stat(); err != nil || !os.SameFile(got, want) && tt.path != "/proc/self/maps" {
+					t.Errorf("%s: another file, or %v", tt.path, err)
+				}
+				f.Close()
+			}
+		})
+		if _, known := e.known.find(tt.path); known != tt.want {
+			t.Errorf("%s: known %v, want %v", tt.path, known, tt.want)
+		}
+	}
+}
+
+// TestFixesRoot proves that nothing is known where a program could get another
+// root or other mounts.
+func TestFixesRoot(t *testing.T) {
+	for _, name := range []string{"judge", "compile", "interpreter", "observe"} {
+		p, ok := policy.Preset(name)
+		if !ok || !fixesRoot(p, syscalls.AMD64) {
+			t.Errorf("%s: a program could get another root", name)
+		}
+		for _, call := range []string{"chroot", "unshare", "setns", "pivot_root", "mount", "clone3"} {
+			p, _ := policy.Preset(name)
+			p.Rules = append([]policy.Rule{{Call: call, When: []policy.Cond{{Arg: 1, Op: policy.Eq, Values: []uint64{7}}}, Do: policy.Action{Kind: policy.Allow}}}, p.Rules...)
+			if fixesRoot(p, syscalls.AMD64) {
+				t.Errorf("%s with some %s: the root counts as fixed", name, call)
+			}
+		}
+	}
+}
