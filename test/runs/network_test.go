@@ -361,7 +361,7 @@ func TestNetworkEvidence(t *testing.T) {
 			res, _ := run(t, belljar.Command{Args: []string{program, use}}, opts)
 			want.Decision, want.Rule = "kill", "net.yaml:7"
 			if res.Violation != nil {
-				want.PID = res.Violation.PID
+				want.PID, want.Code = res.Violation.PID, res.Violation.Code // the C library's, mostly
 			}
 			if diff := cmp.Diff(&want, res.Violation); diff != "" {
 				t.Errorf("%s: %s", use, diff)
