@@ -17,6 +17,7 @@ type pathCall struct {
 	// become: what was executed is verified afterwards (VerifyExec), and a
 	// directory to start from gives no access.
 	continues bool
+	moves     bool // it gives the first object, with all below it, another path
 }
 
 // pathArg says where a call keeps one path, what it does to the object, and
@@ -116,9 +117,9 @@ var pathCalls = []pathCall{
 	{name: "mkdirat", by: mkdir(2), paths: at(0, 1, write, entry)},
 	{name: "mknod", by: mknod(1), paths: one(0, write, entry)},
 	{name: "mknodat", by: mknod(2), paths: at(0, 1, write, entry)},
-	{name: "rename", by: rename, paths: []pathArg{one(0, write, entry)[0], one(1, write, entry)[0]}},
-	{name: "renameat", by: rename, paths: []pathArg{at(0, 1, write, entry)[0], at(2, 3, write, entry)[0]}},
-	{name: "renameat2", by: renameat2, paths: []pathArg{at(0, 1, write, entry)[0], at(2, 3, write, entry)[0]}},
+	{name: "rename", moves: true, by: rename, paths: []pathArg{one(0, write, entry)[0], one(1, write, entry)[0]}},
+	{name: "renameat", moves: true, by: rename, paths: []pathArg{at(0, 1, write, entry)[0], at(2, 3, write, entry)[0]}},
+	{name: "renameat2", moves: true, by: renameat2, paths: []pathArg{at(0, 1, write, entry)[0], at(2, 3, write, entry)[0]}},
 	// The text of a symlink is decided when somebody follows it.
 	{name: "symlink", by: symlink, paths: one(1, write, entry)},
 	{name: "symlinkat", by: symlink, paths: at(1, 2, write, entry)},

@@ -108,6 +108,8 @@ func (e *Engine) decidePaths(t *Trap, call *pathCall, who *actor, onBehalf bool)
 	case decided || !onBehalf || m.request.n == 0 || call.continues:
 		// A call without a path to judge is one on registers alone.
 		return d
+	case call.moves && !e.mayMove(&m):
+		return Decision{Kind: Deny, Errno: syscall.EXDEV, Path: m.objects[0].path}
 	case call.open != notOpen:
 		if who.raise(); !t.Tracee.Valid() {
 			return Decision{Kind: Fail, Errno: syscall.ESRCH, Path: d.Path}
