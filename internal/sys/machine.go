@@ -124,6 +124,8 @@ func rawClone(flags uintptr, stack unsafe.Pointer, ptid, ctid *int32, m *Machine
 func rawClone3(args *cloneArgs, size uintptr, m *Machine, p *Proc) (pid, errno uintptr)
 
 // launched is where both let the child begin.
+//
+//lint:ignore U1000 the assembly of both jumps to it
 func launched()
 
 // clone starts p, whose memory was prepared.

@@ -24,12 +24,11 @@ type script struct {
 // arg is one argument, as the program reads it and as people do.
 type arg struct{ word, text string }
 
-func num(n int64) arg        { return arg{fmt.Sprintf("i%d", n), fmt.Sprint(n)} }
-func str(s string) arg       { return arg{"s" + hex.EncodeToString([]byte(s)), fmt.Sprintf("%.60q", s)} }
-func mem(b []byte) arg       { return arg{"m" + hex.EncodeToString(b), fmt.Sprintf("{%x}", b)} }
-func room(n int) arg         { return arg{fmt.Sprintf("b%d", n), fmt.Sprintf("[%d]", n)} }
-func words(n ...int64) arg   { return mem(le(n...)) }
-func (s *script) coin() bool { return s.r.IntN(2) == 0 }
+func num(n int64) arg      { return arg{fmt.Sprintf("i%d", n), fmt.Sprint(n)} }
+func str(s string) arg     { return arg{"s" + hex.EncodeToString([]byte(s)), fmt.Sprintf("%.60q", s)} }
+func mem(b []byte) arg     { return arg{"m" + hex.EncodeToString(b), fmt.Sprintf("{%x}", b)} }
+func room(n int) arg       { return arg{fmt.Sprintf("b%d", n), fmt.Sprintf("[%d]", n)} }
+func words(n ...int64) arg { return mem(le(n...)) }
 
 func le(n ...int64) []byte {
 	var b []byte

@@ -13,10 +13,7 @@ func TestMain(m *testing.M) {
 }
 
 // What every file of this package uses has a short name here.
-type (
-	sandbox = cases.Sandbox
-	output  = cases.Output
-)
+type sandbox = cases.Sandbox
 
 var (
 	each   = cases.Each
