@@ -29,7 +29,7 @@ func Doctor() []Finding {
 		findings = append(findings, feature(f.Name, f, "a newer kernel"))
 	}
 	findings = append(findings, landlockFinding())
-	findings = append(findings, feature("notify", kernel.Notify, "a newer kernel, outside of a container"), unused(kernel.Mseal))
+	findings = append(findings, feature("notify", kernel.Notify, "a newer kernel, outside of a container"), feature("mseal", kernel.Mseal, "a newer kernel: until then calls that map memory are trapped instead"))
 	return append(findings, groupFinding())
 }
 
@@ -38,15 +38,6 @@ func feature(layer string, f *kernel.Feature, fix string) Finding {
 		return Finding{Layer: layer, State: LayerOn, Why: f.Use}
 	}
 	return Finding{Layer: layer, State: LayerOff, Why: "needs Linux " + f.Since + ", or a container's filter forbids it", Fix: fix}
-}
-
-// unused reports a feature that the host may have and this version does not use.
-func unused(f *kernel.Feature) Finding {
-	have := "the kernel lacks it (since " + f.Since + ")"
-	if f.Have() {
-		have = "the kernel has it"
-	}
-	return Finding{Layer: f.Name, State: LayerOff, Why: "not used in this version; " + have}
 }
 
 func landlockFinding() Finding {

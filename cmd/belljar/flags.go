@@ -60,7 +60,7 @@ type flagGroup struct {
 
 var runFlagTable = []flagGroup{
 	{"Policy", []runFlag{
-		{"policy", "FILE|PRESET", "what the program may do (default judge)", into(func(f *runFlags) *string { return &f.policy }), completePolicies},
+		{"policy", "FILE|PRESET", "what the program may do (default judge; observe for trace and learn)", into(func(f *runFlags) *string { return &f.policy }), completePolicies},
 		{"read", "GLOB", "let it read these files", fileRule("read"), nil},
 		{"write", "GLOB", "let it change these files, and read them", fileRule("write"), nil},
 		{"stat", "GLOB", "let it see that these files exist", fileRule("stat"), nil},
@@ -82,7 +82,7 @@ var runFlagTable = []flagGroup{
 		{"tmpfs", "DST[:SIZE]", "give the private root an empty writable directory", mount("tmpfs"), nil},
 		{"uid", "N", "run as this user (default 65534 if root, else your own)", number(parseID, func(f *runFlags) **int { return &f.uid }), nil},
 		{"gid", "N", "run as this group", number(parseID, func(f *runFlags) **int { return &f.gid }), nil},
-		{"require", "LAYER,...", "run nothing if one of these layers is missing; belljar doctor lists them", list(func(f *runFlags) *[]string { return &f.require }), nil},
+		{"require", "LAYER,...", "run nothing if one of these layers is missing; --explain lists them", list(func(f *runFlags) *[]string { return &f.require }), nil},
 	}},
 	{"Limits (none unless given)", []runFlag{
 		{"cpu", "TIME", "CPU time of all its processes: 1s, 500ms or seconds", limit(parseDuration, func(l *belljar.Limits, d time.Duration) { l.CPU = d }), nil},

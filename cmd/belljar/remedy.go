@@ -31,4 +31,4 @@ func remedy(v *belljar.ViolationInfo) string {
 }
 
 // aboutPeers are calls that a rule on endpoints allows better.
-var aboutPeers = map[string]bool{"connect": true, "bind": true, "sendto": true, "sendmsg": true, "sendmmsg": true, "listen": true}
+var aboutPeers = map[string]bool{"socket": true, "socketpair": true, "connect": true, "bind": true, "sendto": true, "sendmsg": true, "sendmmsg": true, "listen": true}
