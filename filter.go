@@ -54,7 +54,7 @@ func (p *plan) filter(token *launch.Token) ([]byte, error) {
 	t := filters.byKey[key]
 	filters.Unlock()
 	if t == nil {
-		prog, err := seccomp.Compile(p.withoutListeners(), opts)
+		prog, err := seccomp.Compile(p.withoutDoors(), opts)
 		if err != nil {
 			return nil, err
 		}
@@ -101,24 +101,63 @@ func (p *plan) tracerCalls(made map[string]bool) map[string][]policy.Cond {
 	return calls
 }
 
-// withoutListeners returns the policy for the filter of a supervised program,
-// which may have no listener of its own, also where the policy would allow it: a
-// listener answers before any tracer is asked, and the kernel allows one only. The
-// answer is the kernel's for a second listener.
-func (p *plan) withoutListeners() *policy.Policy {
-	if p.supervisor == NoOne {
-		return p.policy
+// supervisedDoor is a call with an argument that no supervised program may make,
+// also where the policy would allow it.
+type supervisedDoor struct {
+	call  string
+	arg   policy.Cond
+	errno syscall.Errno // as the kernel would answer
+}
+
+const setLease = 1024 // F_SETLEASE, on every architecture
+
+// A listener answers before any tracer is asked, and the kernel allows one only.
+// A lease makes whoever opens or truncates the file wait until it is given up,
+// and that would be the supervisor.
+var supervisedDoors = []supervisedDoor{
+	{"seccomp", policy.Cond{Arg: 1, Op: policy.Mask, Mask: sys.SeccompNewListener, Values: []uint64{sys.SeccompNewListener}}, syscall.EBUSY},
+	{"fcntl", policy.Cond{Arg: 1, Op: policy.Eq, Values: []uint64{setLease}}, syscall.EACCES},
+}
+
+// withoutDoors returns the policy for the filter of a supervised program.
+func (p *plan) withoutDoors() *policy.Policy {
+	own := p.policy
+	if p.supervisor != NoOne {
+		for _, d := range supervisedDoors {
+			own = d.shut(own)
+		}
 	}
-	listens := policy.Cond{Arg: 1, Op: policy.Mask, Mask: sys.SeccompNewListener, Values: []uint64{sys.SeccompNewListener}}
+	return own
+}
+
+// besides returns a rule's conditions without those on the door's argument that
+// its value fulfils; ok is false if it fails one, so that the rule is not about
+// the door.
+func (d supervisedDoor) besides(when []policy.Cond) (others []policy.Cond, ok bool) {
+	for _, c := range when {
+		if d.arg.Op != policy.Eq || c.Arg != d.arg.Arg {
+			others = append(others, c)
+		} else if !c.Holds(d.arg.Values[0], 32) {
+			return nil, false
+		}
+	}
+	return others, true
+}
+
+// shut returns the policy with the door closed before each rule that would
+// open it.
+func (d supervisedDoor) shut(p *policy.Policy) *policy.Policy {
 	refuse := func(when []policy.Cond) policy.Rule {
-		return policy.Rule{Call: "seccomp", When: slices.Concat(when, []policy.Cond{listens}), Do: policy.Action{Kind: policy.Deny, Errno: uint16(syscall.EBUSY)}}
+		return policy.Rule{Call: d.call, When: slices.Concat(when, []policy.Cond{d.arg}), Do: policy.Action{Kind: policy.Deny, Errno: uint16(d.errno)}}
 	}
 	lets := func(a policy.Action) bool { return a.Kind == policy.Allow || a.Kind == policy.Trap }
-	own := *p.policy
-	own.Rules = make([]policy.Rule, 0, len(p.policy.Rules)+2)
-	for _, r := range p.policy.Rules {
-		if r.Names("seccomp") && lets(r.Do) {
-			own.Rules = append(own.Rules, refuse(r.When))
+	own := *p
+	own.Rules = make([]policy.Rule, 0, len(p.Rules)+2)
+	for _, r := range p.Rules {
+		if when, ok := d.besides(r.When); !ok {
+			// It speaks of other values of the argument.
+		} else if r.Names(d.call) && lets(r.Do) {
+			own.Rules = append(own.Rules, refuse(when))
 		}
 		own.Rules = append(own.Rules, r)
 	}

@@ -67,6 +67,7 @@ func TestRunnerManyPrograms(t *testing.T) {
 	testkit.Root(t)
 	runner := belljar.UnshareRunner(belljar.Options{Policy: policy.Compile()})
 	var wg sync.WaitGroup
+	var programs []string // all written before any runs: a process that is being launched holds what is open for writing
 	for _, base := range []string{"/tmp", "/var"} {
 		dir, err := os.MkdirTemp(base, "belljar-runner-")
 		if err != nil {
@@ -81,12 +82,15 @@ func TestRunnerManyPrograms(t *testing.T) {
 			if err := os.WriteFile(program, []byte("#!/bin/sh\necho $0\n"), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			wg.Go(func() {
-				if got := output(t, runner, program); got != program+"\n" {
-					t.Errorf("%s printed %q", program, got)
-				}
-			})
+			programs = append(programs, program)
 		}
+	}
+	for _, program := range programs {
+		wg.Go(func() {
+			if got := output(t, runner, program); got != program+"\n" {
+				t.Errorf("%s printed %q", program, got)
+			}
+		})
 	}
 	wg.Wait()
 }

@@ -261,8 +261,7 @@ func (s *session) tracerConfig() ptrace.Config {
 		cfg.Watcher, cfg.Handled = s.opts.Watch, s.engine.TrapCalls()
 	}
 	if s.supervisor == Notify {
-		cfg.Launching, cfg.Restart = s.launching, s.engine.PathCalls()
-		delete(cfg.Restart, "openat2") // which the tracer answers itself
+		cfg.Launching, cfg.Restart = s.launching, s.engine.Uninterruptible()
 	}
 	return cfg
 }

@@ -249,18 +249,6 @@ func (e *Engine) mayAsk(name string) bool {
 	return e.policy.Default.Kind == policy.Trap
 }
 
-// PathCalls returns those of TrapCalls that trap for their paths. But for
-// openings, whose waiting a supervisor sees, none of them is ever interrupted.
-func (e *Engine) PathCalls() map[string]bool {
-	calls := make(map[string]bool)
-	for nr, name := range e.table.Calls() {
-		if e.calls[nr].path != nil && e.judges {
-			calls[name] = true
-		}
-	}
-	return calls
-}
-
 // TrapCalls returns the calls that must trap for the policy to be enforced: a
 // filter that allows one of them must ask the supervisor instead.
 func (e *Engine) TrapCalls() map[string]bool {

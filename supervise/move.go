@@ -15,7 +15,8 @@ func (e *Engine) mayMove(m *making) bool {
 		if i > 0 && !exchange {
 			break
 		}
-		if o.fd >= 0 && isDir(o.stat) && !e.rules.set.Uniform(o.path, write) {
+		// Without a last name the kernel refuses by itself.
+		if o.name != "" && o.fd >= 0 && isDir(o.stat) && !e.rules.set.Uniform(o.path, write) {
 			return false
 		}
 	}

@@ -172,16 +172,23 @@ func (v *view) ownName(root, n string) (string, bool) {
 	}
 	defer sys.CloseFile(fd)
 	own := v.ownNumbers(fd, st.Dev)
-	if own.tgid == 0 {
-		return "", false
-	}
-	if n == strconv.Itoa(own.tgid) {
+	if own.tgid != 0 && n == strconv.Itoa(own.tgid) {
 		return "self", true
 	}
-	if there, ok := statusAt(fd, n); ok && there.Tgid == own.tgid {
+	there, ok := statusAt(fd, n)
+	if ok && there.Tgid == own.tgid {
 		return "self/task/" + n, true
 	}
+	v.hidden = v.hidden || ok && isOurs(fd, there.Tgid)
 	return "", false
+}
+
+// isOurs reports whether a process of a procfs is Belljar itself. What the
+// kernel shows of a process it shows to the process's own threads, so Belljar
+// must not look there in the place of a tracee.
+func isOurs(root, tgid int) bool {
+	self, errno := readLink(root, "self") // none if it is not in this procfs
+	return errno == 0 && self == strconv.Itoa(tgid)
 }
 
 func (v *view) openProcRoot(path string) (int, sys.FileStat, bool) {

@@ -93,7 +93,12 @@ func (r *resolver) resolve(th thread, p *pathRequest, who *actor) object {
 	}
 	v.who = who
 	defer v.close()
-	return v.resolve(p)
+	o := v.resolve(p)
+	if v.hidden {
+		o.close()
+		return failed(o.path, syscall.EACCES)
+	}
+	return o
 }
 
 // linked is the object behind one of a thread's magic links in Belljar's procfs.
@@ -195,6 +200,7 @@ func sameFile(a, b sys.FileStat) bool { return a.Dev == b.Dev && a.Ino == b.Ino 
 type view struct {
 	r        *resolver
 	th       thread
+	hidden   bool // the way led through what procfs shows of Belljar
 	lent     bool // root is not ours to close
 	root     int
 	rootStat sys.FileStat

@@ -67,11 +67,24 @@ func ContToReturn(pid int) error { return ptrace(unix.PTRACE_SYSCALL, pid, 0, 0)
 // Listen leaves a tracee in its group-stop, so that SIGCONT can end it.
 func Listen(pid int) error { return ptrace(unix.PTRACE_LISTEN, pid, 0, 0) }
 
-// EventMessage returns the number that belongs to the tracee's event.
-func EventMessage(pid int) (uint64, error) {
+// EventMessage returns the number that belongs to the tracee's event. A tracee
+// that is killed while it is stopped goes on to PTRACE_EVENT_EXIT at once, and
+// then the message is that event's: the error is ESRCH if the tracee is not
+// stopped for the event that was asked about any more.
+func EventMessage(pid, event int) (uint64, error) {
 	var msg uint64
-	err := ptrace(unix.PTRACE_GETEVENTMSG, pid, 0, uintptr(unsafe.Pointer(&msg)))
-	return msg, err
+	if err := ptrace(unix.PTRACE_GETEVENTMSG, pid, 0, uintptr(unsafe.Pointer(&msg))); err != nil {
+		return 0, err
+	}
+	// After the message: no tracee goes back to a stop that it has left.
+	var info SignalInfo
+	if err := ReadSignalInfo(pid, &info); err != nil {
+		return 0, err
+	}
+	if int(info.Code)>>8 != event {
+		return 0, syscall.ESRCH
+	}
+	return msg, nil
 }
 
 // ReadSyscallInfo reads the call at which pid is stopped.

@@ -19,8 +19,9 @@ const hostProc = proc.FS("")
 // alone reports whether nothing can change the memory, the descriptors or the
 // working directory of the one task that is stopped: no other runs, and the
 // program has no memory in common with anybody and none that the kernel fills
-// behind its back.
-func (t *Tracer) alone() bool { return !company || t.cfg.Quiet && t.usage.Tasks == 1 }
+// behind its back. A task counts until it is reaped: after PTRACE_EVENT_EXIT the
+// kernel still writes where set_tid_address(2) and set_robust_list(2) say.
+func (t *Tracer) alone() bool { return !company || t.cfg.Quiet && len(t.tasks) == 1 }
 
 // company is switched off by a test that shows what looking for it is good for.
 var company = true

@@ -22,7 +22,7 @@ func (t *Tracer) event(pid int, status syscall.WaitStatus, usage *syscall.Rusage
 	k := t.lookup(pid)
 	if t.dying.Load() {
 		// Also reaches a child that was created while the others were killed.
-		syscall.Kill(k.proc.pid, syscall.SIGKILL)
+		killProcess(k.proc.pid)
 	}
 	switch uint32(status) >> 16 {
 	case sys.EventSeccomp:
@@ -36,7 +36,7 @@ func (t *Tracer) event(pid int, status syscall.WaitStatus, usage *syscall.Rusage
 			t.trapped(pid, k)
 		}
 	case sys.EventFork, sys.EventVfork, sys.EventClone:
-		t.forked(pid, k, uint32(status)>>16 == sys.EventVfork)
+		t.forked(pid, k, int(uint32(status)>>16))
 		t.cont(pid, k)
 	case sys.EventExec:
 		t.execed(pid)
@@ -92,12 +92,12 @@ func (t *Tracer) signalled(pid int, k *task, sig syscall.Signal) {
 }
 
 // forked handles the creation of a task.
-func (t *Tracer) forked(pid int, k *task, vfork bool) {
+func (t *Tracer) forked(pid int, k *task, event int) {
 	// After the child is counted, so that nobody sees one task too few.
 	defer k.forking.Store(false)
-	msg, err := sys.EventMessage(pid)
+	msg, err := sys.EventMessage(pid, event)
 	if err != nil {
-		return
+		return // it was killed; the new task reports itself
 	}
 	tid := int(msg)
 	if t.cfg.Watcher != nil {
@@ -123,7 +123,7 @@ func (t *Tracer) forked(pid int, k *task, vfork bool) {
 	if child := t.tasks[tid].proc; child != k.proc {
 		t.mu.Lock()
 		k.proc.forked = true
-		child.borrowed = vfork || sharesMemory(t, pid)
+		child.borrowed = event == sys.EventVfork || sharesMemory(t, pid)
 		t.mu.Unlock()
 	}
 }
@@ -147,9 +147,9 @@ func (t *Tracer) execed(pid int) {
 			t.cfg.Started()
 		}
 	}
-	former, err := sys.EventMessage(pid)
+	former, err := sys.EventMessage(pid, sys.EventExec)
 	if err != nil {
-		return
+		former = uint64(pid) // it was killed, and which thread it was is not known
 	}
 	if t.cfg.Watcher != nil {
 		defer t.cfg.Watcher.Executed(pid, int(former))
@@ -185,7 +185,13 @@ func (t *Tracer) verify(pid int) {
 	if t.cfg.Verify == nil || t.dying.Load() {
 		return
 	}
-	if d := t.cfg.Verify(pid, pid); d.Kind != supervise.Allow {
+	switch d := t.cfg.Verify(pid, pid); d.Kind {
+	case supervise.Allow:
+	case supervise.Fail:
+		// What it is cannot be known: it was killed meanwhile, or Belljar is
+		// short of something. It does not run.
+		killProcess(pid)
+	default:
 		t.end(Violated, &Violation{Syscall: "execve", Path: d.Path, Rule: d.Rule, PID: pid, Access: policy.Exec})
 		t.killAll()
 	}
@@ -193,7 +199,7 @@ func (t *Tracer) verify(pid int) {
 
 // exit handles PTRACE_EVENT_EXIT.
 func (t *Tracer) exit(pid int, k *task) {
-	msg, err := sys.EventMessage(pid)
+	msg, err := sys.EventMessage(pid, sys.EventExit)
 	if err == nil && syscall.WaitStatus(msg).Signal() == syscall.SIGSYS {
 		t.filterKilled(pid, k)
 	}

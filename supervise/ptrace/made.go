@@ -196,6 +196,13 @@ func (t *Tracer) pageReady(tid int, k *task) bool {
 		// Without a seal only a process that is alone in its memory can map a
 		// page that nobody else has touched.
 		t.refuse(tid, k, syscall.ENOMEM)
+	case p.addr != 0 && t.cfg.Guard:
+		// Inherited, and nothing to seal it with: what is there is looked at.
+		if p.safe = t.isPage(tid, p.addr); p.safe {
+			return true
+		}
+		p.addr = 0
+		t.refuse(tid, k, syscall.ENOMEM)
 	case p.addr == 0:
 		k.made.what = mapPage
 		t.make(tid, k, t.number.mmap, mapArgs)

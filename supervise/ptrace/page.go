@@ -61,10 +61,12 @@ func (p *page) close() {
 	*p = page{mem: -1}
 }
 
-// inherit takes over the page of the process that forked this one.
+// inherit takes over the page of the process that forked this one. It is not
+// safe before it was sealed and looked at in this process: madvise may have kept
+// it out of the fork, or the fork may have come before the seal.
 func (p *page) inherit(parent *page) {
 	if parent.safe {
-		p.addr, p.safe = parent.addr, true
+		p.addr = parent.addr
 	}
 }
 

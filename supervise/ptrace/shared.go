@@ -29,6 +29,9 @@ func (t *Tracer) Thread(tid int) (pid int) {
 // has to agree: it counts tasks, keeps signals inside the run, and measures
 // memory before another program replaces it.
 func (t *Tracer) Admit(trap *supervise.Trap, d supervise.Decision) supervise.Decision {
+	if d.Kind != supervise.Allow {
+		return d // whoever answers also closes what is in it
+	}
 	t.mu.Lock()
 	k := t.tasks[trap.TID]
 	t.mu.Unlock()

@@ -240,6 +240,15 @@ func (t *Tracer) end(cause Cause, v *Violation) {
 func (t *Tracer) killAll() {
 	t.dying.Store(true)
 	for pid := range t.procs {
+		killProcess(pid)
+	}
+}
+
+// killProcess sends SIGKILL to one process. Zero and negative numbers would mean
+// many, Belljar's own group among them; there are none, but if there were it
+// would be the worst of all mistakes.
+func killProcess(pid int) {
+	if pid > 1 {
 		syscall.Kill(pid, syscall.SIGKILL)
 	}
 }

@@ -134,7 +134,7 @@ func (t *Tracer) killedCall(tid int) (call, rule string) {
 		return "", ""
 	}
 	var info sys.SyscallInfo
-	if sys.ReadSyscallInfo(tid, &info) == nil && info.Arch != t.cfg.Table.Audit {
+	if sys.ReadSyscallInfo(tid, &info) == nil && info.Arch != 0 && info.Arch != t.cfg.Table.Audit {
 		return fmt.Sprintf("%s of a foreign architecture (%#x)", foreignName(info.Arch, nr), info.Arch), ""
 	}
 	// The x32 ABI shares amd64's number; the filter kills what is beyond it.

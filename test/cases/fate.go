@@ -28,6 +28,11 @@ var digits = regexp.MustCompile(`[0-9]+`)
 
 func (p *played) fate() fate {
 	f := fate{Verdict: p.res.Verdict, ExitCode: p.res.ExitCode, Signal: p.res.Signal.String(), Limit: p.res.Limit}
+	if f.Limit != "" {
+		// A limit that is met ends whichever process met it, and whether the
+		// first one ends by itself before it is killed is chance.
+		f.ExitCode, f.Signal = 0, ""
+	}
 	if v := p.res.Violation; v != nil {
 		f.Syscall, f.Rule = v.Syscall, v.Rule
 		f.Path = digits.ReplaceAllString(strings.ReplaceAll(v.Path, p.a.Dir, "{arena}"), "N")

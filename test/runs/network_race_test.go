@@ -29,7 +29,7 @@ type contest struct {
 
 func newContest(t *testing.T) *contest {
 	t.Helper()
-	dir, err := filepath.EvalSymlinks(t.TempDir())
+	dir, err := filepath.EvalSymlinks(testkit.Dir(t))
 	if err != nil {
 		t.Fatal(err)
 	}

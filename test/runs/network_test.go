@@ -35,7 +35,7 @@ type servers struct {
 
 func startServers(t *testing.T) *servers {
 	t.Helper()
-	dir, err := filepath.EvalSymlinks(t.TempDir())
+	dir, err := filepath.EvalSymlinks(testkit.Dir(t))
 	if err != nil {
 		t.Fatal(err)
 	}
