@@ -130,7 +130,7 @@ func (r *Runner) engine(p *plan) (*supervise.Engine, error) {
 	if e == nil || !keep {
 		var err error
 		e, err = supervise.NewEngine(supervise.EngineConfig{
-			Policy: r.policy, Table: r.table, Dir: p.dir, Root: "/",
+			Policy: r.policy, Table: r.table, Dir: p.dir, Root: p.onHost("/"),
 			UID: p.uid, GID: p.gid, UserNS: p.root != nil && p.userNS,
 			User: r.opts.Handler, Observe: r.opts.Observe,
 		})

@@ -63,7 +63,10 @@ func RaceSeconds() float64 {
 	if s, err := strconv.ParseFloat(os.Getenv("BELLJAR_RACE_SECONDS"), 64); err == nil && s > 0 {
 		return s
 	}
-	return 1
+	if testing.Short() {
+		return 0.25
+	}
+	return 0.5
 }
 
 // Parse understands a run: line.

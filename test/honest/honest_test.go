@@ -38,6 +38,7 @@ type program struct {
 	stdin string
 	// untidy says that what it leaves is not the same twice, for times in it.
 	untidy bool
+	slow   bool // left out with -short
 }
 
 var all = []program{
@@ -54,12 +55,12 @@ var all = []program{
 	{name: "tar", files: map[string]string{"a": "main.c", "b": "pipes.sh"},
 		args: sh("mkdir -p d/e && ln -s ../a d/link && ln a d/hard && chmod 600 b && tar cf t.tar a b d && mkdir x && tar xpf t.tar -C x && " +
 			"tar tvf t.tar | cut -c1-10 && diff -r d x/d && stat -c '%a %h %N' x/b x/d/* | cut -d' ' -f1-2 && tar dvf t.tar | sort && rm t.tar")},
-	{name: "find", args: []string{"/usr/bin/find", "/usr/lib/gcc", "/etc/alternatives", "-printf", "%p %y %m %s %l\n"}},
+	{name: "find", slow: true, args: []string{"/usr/bin/find", "/usr/lib/gcc", "/etc/alternatives", "-printf", "%p %y %m %s %l\n"}},
 	{name: "sqlite3", tools: []string{"sqlite3"}, args: sh("sqlite3 db 'create table t(n); insert into t values(1),(2); begin; insert into t values(3); commit; select sum(n) from t; vacuum' && ls")},
 	{name: "node", tools: []string{"node"}, files: map[string]string{"files.js": "files.js"}, args: sh("node files.js"), stdin: "from stdin"},
-	{name: "java", tools: []string{"java", "javac"}, files: map[string]string{"Files.java": "Files.java"}, first: sh("javac Files.java"),
+	{name: "java", slow: true, tools: []string{"java", "javac"}, files: map[string]string{"Files.java": "Files.java"}, first: sh("javac Files.java"),
 		args: sh("java -Xshare:auto -XX:-UsePerfData Files")},
-	{name: "go", tools: []string{"go"}, files: map[string]string{"hello.go": "hello.go.txt"}, untidy: true,
+	{name: "go", slow: true, tools: []string{"go"}, files: map[string]string{"hello.go": "hello.go.txt"}, untidy: true,
 		first: sh("go build -o other hello.go"), args: sh("go build -o hello hello.go && ./hello && go vet hello.go && cmp hello other && cat written")},
 }
 
@@ -72,6 +73,9 @@ var sources = map[string]string{"main.c": "main.c", "part.c": "part.c", "part.h"
 func TestHonest(t *testing.T) {
 	for _, p := range all {
 		t.Run(p.name, func(t *testing.T) {
+			if testing.Short() && p.slow {
+				t.Skip("it takes long; the tests as root run it")
+			}
 			for _, tool := range p.tools {
 				testkit.Tool(t, tool)
 			}
