@@ -113,7 +113,7 @@ func runNative(t *testing.T, program string, dir, umask string, lines []string) 
 	cmd := exec.Command(program, umask)
 	cmd.Dir, cmd.Env = dir, []string{}
 	cmd.Stdin = input(t, lines)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	if os.Geteuid() == 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: 65534, Gid: 65534}
 	}
