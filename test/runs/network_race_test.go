@@ -29,12 +29,13 @@ type contest struct {
 
 func newContest(t *testing.T) *contest {
 	t.Helper()
-	dir, err := filepath.EvalSymlinks(testkit.Dir(t))
+	dir, err := filepath.EvalSymlinks(shortDir(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	os.Chmod(dir, 0o777)
-	os.Chmod(filepath.Dir(dir), 0o777)
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
 	c := &contest{dir: dir, unixAllowed: dir + "/a", unixForbidden: dir + "/b"}
 	c.allowed, c.forbidden = serve(t, "tcp", "127.0.0.1:0", "allowed"), serve(t, "tcp", "127.0.0.1:0", "forbidden")
 	serve(t, "unix", c.unixAllowed, "allowed")

@@ -33,14 +33,26 @@ type servers struct {
 	closed, full string // TCP ports where nobody listens, and where nobody accepts
 }
 
-func startServers(t *testing.T) *servers {
+// shortDir is a directory whose path leaves room for names of sockets, which
+// have 107 bytes, wherever the tests' own directory is.
+func shortDir(t testing.TB) string {
 	t.Helper()
-	dir, err := filepath.EvalSymlinks(testkit.Dir(t))
+	dir, err := os.MkdirTemp("/tmp", "bj-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for d := dir; d != "/" && d != os.TempDir(); d = filepath.Dir(d) {
-		os.Chmod(d, 0o777) // the temporary directory's parents are the system's
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func startServers(t *testing.T) *servers {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(shortDir(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
 	}
 	s := &servers{dir: dir}
 	s.port = serve(t, "tcp", "127.0.0.1:0", "tcp")
