@@ -52,6 +52,17 @@ func ptrace(request, pid int, addr, data uintptr) error {
 	return nil
 }
 
+// ptraceMemory is ptrace with memory for data. It takes a pointer, not its number:
+// a stack that grows is moved, and the number of what lay on it then means
+// memory of somebody else's.
+func ptraceMemory(request, pid int, addr uintptr, data unsafe.Pointer) error {
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_PTRACE, uintptr(request), uintptr(pid), addr, uintptr(data), 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
 // Seize attaches to pid without stopping it, with all options in one step.
 func Seize(pid int, options uintptr) error { return ptrace(unix.PTRACE_SEIZE, pid, 0, options) }
 
@@ -73,7 +84,7 @@ func Listen(pid int) error { return ptrace(unix.PTRACE_LISTEN, pid, 0, 0) }
 // stopped for the event that was asked about any more.
 func EventMessage(pid, event int) (uint64, error) {
 	var msg uint64
-	if err := ptrace(unix.PTRACE_GETEVENTMSG, pid, 0, uintptr(unsafe.Pointer(&msg))); err != nil {
+	if err := ptraceMemory(unix.PTRACE_GETEVENTMSG, pid, 0, unsafe.Pointer(&msg)); err != nil {
 		return 0, err
 	}
 	// After the message: no tracee goes back to a stop that it has left.
@@ -89,7 +100,7 @@ func EventMessage(pid, event int) (uint64, error) {
 
 // ReadSyscallInfo reads the call at which pid is stopped.
 func ReadSyscallInfo(pid int, info *SyscallInfo) error {
-	return ptrace(unix.PTRACE_GET_SYSCALL_INFO, pid, unsafe.Sizeof(*info), uintptr(unsafe.Pointer(info)))
+	return ptraceMemory(unix.PTRACE_GET_SYSCALL_INFO, pid, unsafe.Sizeof(*info), unsafe.Pointer(info))
 }
 
 // SignalInfo is the head of siginfo_t.
@@ -111,7 +122,7 @@ func (s *SignalInfo) Addr() uint64 { return binary.NativeEndian.Uint64(s.rest[4:
 
 // ReadSignalInfo reads the signal at whose delivery pid is stopped.
 func ReadSignalInfo(pid int, info *SignalInfo) error {
-	return ptrace(unix.PTRACE_GETSIGINFO, pid, 0, uintptr(unsafe.Pointer(info)))
+	return ptraceMemory(unix.PTRACE_GETSIGINFO, pid, 0, unsafe.Pointer(info))
 }
 
 // SiSyscall is the code of a SIGSYS that a seccomp filter sent.

@@ -21,7 +21,7 @@ type iovec struct {
 
 func regset(request, pid int, set uintptr, p unsafe.Pointer, size uintptr) error {
 	v := iovec{p, size}
-	return ptrace(request, pid, set, uintptr(unsafe.Pointer(&v)))
+	return ptraceMemory(request, pid, set, unsafe.Pointer(&v))
 }
 
 // Regs are the registers of a stopped tracee that a system call has to do with.
