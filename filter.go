@@ -7,11 +7,9 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"syscall"
 
 	"github.com/belljar/belljar/internal/kernel"
 	"github.com/belljar/belljar/internal/launch"
-	"github.com/belljar/belljar/internal/sys"
 	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/seccomp"
 	"github.com/belljar/belljar/seccomp/bpf"
@@ -49,7 +47,7 @@ var blank = [3]uint64{0xb3111a20_b3111a21, 0xb3111a22_b3111a23, 0xb3111a24_b3111
 // sock_filter.
 func (p *plan) filter(token *launch.Token) ([]byte, error) {
 	opts := p.filterOptions()
-	key := filterKey(p.policy, p.supervisor, opts.Trap, opts.Always, spelled(opts.Pass))
+	key := filterKey(p.policy, fmt.Sprint(p.supervisor, p.root != nil), opts.Trap, opts.Always, spelled(opts.Pass))
 	filters.Lock()
 	t := filters.byKey[key]
 	filters.Unlock()
@@ -101,72 +99,6 @@ func (p *plan) tracerCalls(made map[string]bool) map[string][]policy.Cond {
 	return calls
 }
 
-// supervisedDoor is a call with an argument that no supervised program may make,
-// also where the policy would allow it.
-type supervisedDoor struct {
-	call  string
-	arg   policy.Cond
-	errno syscall.Errno // as the kernel would answer
-}
-
-const setLease = 1024 // F_SETLEASE, on every architecture
-
-// A listener answers before any tracer is asked, and the kernel allows one only.
-// A lease makes whoever opens or truncates the file wait until it is given up,
-// and that would be the supervisor.
-var supervisedDoors = []supervisedDoor{
-	{"seccomp", policy.Cond{Arg: 1, Op: policy.Mask, Mask: sys.SeccompNewListener, Values: []uint64{sys.SeccompNewListener}}, syscall.EBUSY},
-	{"fcntl", policy.Cond{Arg: 1, Op: policy.Eq, Values: []uint64{setLease}}, syscall.EACCES},
-}
-
-// withoutDoors returns the policy for the filter of a supervised program.
-func (p *plan) withoutDoors() *policy.Policy {
-	own := p.policy
-	if p.supervisor != NoOne {
-		for _, d := range supervisedDoors {
-			own = d.shut(own)
-		}
-	}
-	return own
-}
-
-// besides returns a rule's conditions without those on the door's argument that
-// its value fulfils; ok is false if it fails one, so that the rule is not about
-// the door.
-func (d supervisedDoor) besides(when []policy.Cond) (others []policy.Cond, ok bool) {
-	for _, c := range when {
-		if d.arg.Op != policy.Eq || c.Arg != d.arg.Arg {
-			others = append(others, c)
-		} else if !c.Holds(d.arg.Values[0], 32) {
-			return nil, false
-		}
-	}
-	return others, true
-}
-
-// shut returns the policy with the door closed before each rule that would
-// open it.
-func (d supervisedDoor) shut(p *policy.Policy) *policy.Policy {
-	refuse := func(when []policy.Cond) policy.Rule {
-		return policy.Rule{Call: d.call, When: slices.Concat(when, []policy.Cond{d.arg}), Do: policy.Action{Kind: policy.Deny, Errno: uint16(d.errno)}}
-	}
-	lets := func(a policy.Action) bool { return a.Kind == policy.Allow || a.Kind == policy.Trap }
-	own := *p
-	own.Rules = make([]policy.Rule, 0, len(p.Rules)+2)
-	for _, r := range p.Rules {
-		if when, ok := d.besides(r.When); !ok {
-			// It speaks of other values of the argument.
-		} else if r.Names(d.call) && lets(r.Do) {
-			own.Rules = append(own.Rules, refuse(when))
-		}
-		own.Rules = append(own.Rules, r)
-	}
-	if lets(own.Default) {
-		own.Rules = append(own.Rules, refuse(nil))
-	}
-	return &own
-}
-
 func newTemplate(prog bpf.Program) *template {
 	t := &template{prog: prog}
 	for at, in := range prog {
@@ -210,8 +142,9 @@ func spelled(conds map[string]policy.Cond) map[string]bool {
 	return set
 }
 
-// filterKey digests all that a filter depends on.
-func filterKey(p *policy.Policy, who Supervisor, sets ...map[string]bool) [sha256.Size]byte {
+// filterKey digests all that a filter depends on; kind tells runs apart that
+// have other doors.
+func filterKey(p *policy.Policy, kind string, sets ...map[string]bool) [sha256.Size]byte {
 	b := make([]byte, 0, 16<<10)
 	action := func(a policy.Action) {
 		b = append(b, byte(a.Kind))
@@ -221,7 +154,7 @@ func filterKey(p *policy.Policy, who Supervisor, sets ...map[string]bool) [sha25
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(s)))
 		b = append(b, s...)
 	}
-	text(string(who))
+	text(kind)
 	action(p.Default)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(p.Rules)))
 	for i := range p.Rules {

@@ -45,8 +45,8 @@ func decode(b []byte) bpf.Program {
 // What changes a filter changes its key.
 func TestFilterKey(t *testing.T) {
 	trap := map[string]bool{"openat": true, "stat": true}
-	base := filterKey(policy.Judge(), Ptrace, trap)
-	if base != filterKey(policy.Judge(), Ptrace, trap) {
+	base := filterKey(policy.Judge(), string(Ptrace), trap)
+	if base != filterKey(policy.Judge(), string(Ptrace), trap) {
 		t.Error("the same policy has two keys")
 	}
 	for what, change := range map[string]func(*policy.Policy){
@@ -61,14 +61,14 @@ func TestFilterKey(t *testing.T) {
 	} {
 		p := policy.Judge()
 		change(p)
-		if filterKey(p, Ptrace, trap) == base {
+		if filterKey(p, string(Ptrace), trap) == base {
 			t.Errorf("a change of %s keeps the key", what)
 		}
 	}
-	if filterKey(policy.Judge(), Ptrace, map[string]bool{"openat": true}) == base {
+	if filterKey(policy.Judge(), string(Ptrace), map[string]bool{"openat": true}) == base {
 		t.Error("a change of the traps keeps the key")
 	}
-	if filterKey(policy.Judge(), Notify, trap) == base {
+	if filterKey(policy.Judge(), string(Notify), trap) == base {
 		t.Error("another supervisor keeps the key")
 	}
 }

@@ -13,13 +13,13 @@ import (
 // file that another program nobody trusts may write, mapped, would be memory in
 // common. Files that were handed over are the caller's to keep from others.
 func (p *plan) quiet() bool {
-	if mayCall(p.policy, "io_setup") || mayCall(p.policy, "io_uring_setup") {
+	if p.policy.Lets("io_setup") || p.policy.Lets("io_uring_setup") {
 		return false
 	}
 	if p.root != nil {
 		return p.root.Dir == "" && !p.showsOthers()
 	}
-	return !mayCall(p.policy, "shmat") && !p.readsOthers()
+	return !p.policy.Lets("shmat") && !p.readsOthers()
 }
 
 // showsOthers reports whether the private root shows what is neither the
@@ -67,21 +67,4 @@ func ofSystem(path string) bool {
 		}
 	}
 	return false
-}
-
-// mayCall reports whether a policy lets some form of a call through.
-func mayCall(p *policy.Policy, name string) bool {
-	for i := range p.Rules {
-		r := &p.Rules[i]
-		if !r.Names(name) {
-			continue
-		}
-		if r.Do.Kind == policy.Allow || r.Do.Kind == policy.Trap {
-			return true
-		}
-		if len(r.When) == 0 {
-			return false
-		}
-	}
-	return p.Default.Kind == policy.Allow || p.Default.Kind == policy.Trap
 }

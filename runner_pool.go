@@ -28,7 +28,7 @@ func (r *Runner) pool(spec *unshare.Spec) *container.Pool {
 // leavesKeys reports whether a program could leave keys in its user's keyring,
 // which is none of the things that a container has for itself.
 func (r *Runner) leavesKeys() bool {
-	return mayCall(r.policy, "add_key") || mayCall(r.policy, "request_key") || mayCall(r.policy, "keyctl")
+	return r.policy.Lets("add_key") || r.policy.Lets("request_key") || r.policy.Lets("keyctl")
 }
 
 // parked returns the processes of a sandbox in a container of the pool.

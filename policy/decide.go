@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/belljar/belljar/syscalls"
@@ -30,6 +31,40 @@ func (a Action) OrKill() Action {
 		a.Kind = Kill
 	}
 	return a
+}
+
+// Lets reports whether the policy lets some form of a call through in which all
+// the conditions hold: on its way to the kernel, or to a handler. It may say so
+// of a form that does not exist, but never denies one that does.
+func (p *Policy) Lets(call string, when ...Cond) bool {
+	for i := range p.Rules {
+		r := &p.Rules[i]
+		if !r.Names(call) {
+			continue
+		}
+		if r.Do.lets() && r.Meets(call, when...) {
+			return true
+		}
+		if !r.Do.lets() && len(r.When) == 0 {
+			return false
+		}
+	}
+	return p.Default.lets()
+}
+
+// lets reports whether the action lets the kernel, or a handler, see the call.
+func (a Action) lets() bool { return a.Kind == Allow || a.Kind == Trap }
+
+// Meets reports whether the conditions of the rule and these can hold of one
+// call. As in Lets, a doubt is a yes.
+func (r *Rule) Meets(call string, when ...Cond) bool {
+	both := Rule{Call: call, When: slices.Concat(r.When, when)}
+	for arg := range syscalls.Args(call) {
+		if both.compatible(arg) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // Names reports whether the rule speaks of a call, by name or by group.

@@ -151,62 +151,67 @@ func (c Cond) possible(r *Rule, where string, bits int) *Error {
 }
 
 // compatible rejects rules whose conditions on one argument rule each other
-// out. It tries the values where a comparison can change its answer, which is
-// exact as long as no mask is among them.
+// out. It is exact unless a mask meets an ordering.
 func (r *Rule) compatible(arg int) *Error {
-	var conds []Cond
-	var tries []uint64
 	bits := syscalls.Args(r.Call)[arg].Bits()
-	for _, c := range r.When {
-		if c.Arg != arg {
-			continue
-		}
-		conds = append(conds, c)
-		for _, v := range c.Values {
-			v = Narrow(v, bits)
-			tries = append(tries, v-1, v, v+1)
-		}
-		if c.Op == Mask {
-			return r.compatibleMasks(arg, bits)
-		}
-	}
+	conds := slices.DeleteFunc(slices.Clone(r.When), func(c Cond) bool { return c.Arg != arg })
 	if len(conds) < 2 {
 		return nil
 	}
 	all := func(v uint64) bool {
 		return !slices.ContainsFunc(conds, func(c Cond) bool { return !c.Holds(v, bits) })
 	}
-	// Ne only cuts single points, so some value beside all of them is free.
-	for _, v := range slices.Clone(tries) {
-		for n := uint64(0); n <= uint64(len(conds)); n++ {
-			tries = append(tries, v+n, v-n)
-		}
-	}
-	if !slices.ContainsFunc(tries, all) {
+	if tries, ok := candidates(conds, bits); ok && !slices.ContainsFunc(tries, all) || !ok && !compatibleMasks(conds, bits) {
 		return errorAt(r.Pos, "%s: the conditions on argument %d exclude each other", r.Call, arg)
 	}
 	return nil
 }
 
-// compatibleMasks rejects masks that ask for two values of the same bit.
-func (r *Rule) compatibleMasks(arg, bits int) *Error {
+// candidates returns values of which one fulfils all conditions if any value
+// does; ok is false where a mask makes that too many.
+func candidates(conds []Cond, bits int) (tries []uint64, ok bool) {
+	for _, c := range conds {
+		if c.Op == Eq || c.Op == In {
+			return c.narrowed(bits), true
+		}
+	}
+	for _, c := range conds {
+		if c.Op == Mask {
+			return nil, false
+		}
+		// A comparison changes its answer beside its value. Ne only cuts single
+		// points, so some value beside all of them is free.
+		v := Narrow(c.Values[0], bits)
+		for n := uint64(0); n <= uint64(len(conds))+1; n++ {
+			tries = append(tries, v+n, v-n)
+		}
+	}
+	return tries, true
+}
+
+func (c Cond) narrowed(bits int) []uint64 {
+	all := slices.Clone(c.Values)
+	for i := range all {
+		all[i] = Narrow(all[i], bits)
+	}
+	return all
+}
+
+// compatibleMasks reports whether no two masks ask for two values of the same bit.
+func compatibleMasks(conds []Cond, bits int) bool {
 	var known, value uint64
-	for _, c := range r.When {
-		if c.Arg != arg || c.Op != Mask && c.Op != Eq {
+	for _, c := range conds {
+		if c.Op != Mask {
 			continue
 		}
-		mask := c.Mask
-		if c.Op == Eq {
-			mask = ^uint64(0)
+		mask, v := low(c.Mask, bits), Narrow(c.Values[0], bits)
+		if (v^value)&known&mask != 0 {
+			return false
 		}
-		v := Narrow(c.Values[0], bits)
-		if (v^value)&known&low(mask, bits) != 0 {
-			return errorAt(r.Pos, "%s: the conditions on argument %d exclude each other", r.Call, arg)
-		}
-		known |= low(mask, bits)
+		known |= mask
 		value |= v
 	}
-	return nil
+	return true
 }
 
 var opNames = [...]string{"eq", "ne", "lt", "le", "gt", "ge", "in", "mask"}

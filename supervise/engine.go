@@ -160,7 +160,7 @@ func (e *Engine) ForRun(program string) (*Engine, error) {
 	defer sys.CloseFile(root)
 	run := &Engine{policy: e.policy, table: e.table, user: e.user, observe: e.observe, root: e.root, judges: e.judges, identity: e.identity, rules: e.rules, net: e.net}
 	run.rules.program = run.canonicalProgram(root, program)
-	run.resolver.fixed = fixesRoot(e.policy, e.table)
+	run.resolver.fixed = fixesRoot(e.policy)
 	if len(e.policy.Counts) == 0 {
 		run.calls = e.calls // nothing in it changes
 	} else {

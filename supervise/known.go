@@ -6,7 +6,6 @@ import (
 
 	"github.com/belljar/belljar/internal/sys"
 	"github.com/belljar/belljar/policy"
-	"github.com/belljar/belljar/syscalls"
 )
 
 // known remembers openings for reading that were allowed and that no tracee can
@@ -90,32 +89,18 @@ func (o *Opening) openKnown(flags uint64) (int, syscall.Errno) {
 
 // fixesRoot reports whether a policy lets no program get another root directory
 // or other mounts than those that it starts with.
-func fixesRoot(p *policy.Policy, table *syscalls.Table) bool {
+func fixesRoot(p *policy.Policy) bool {
 	const newNS, newUser = 0x00020000, 0x10000000 // CLONE_NEWNS, CLONE_NEWUSER
-	for _, c := range []struct {
-		name string
-		args [6]uint64
-	}{
-		{"chroot", [6]uint64{}}, {"pivot_root", [6]uint64{}}, {"setns", [6]uint64{}}, {"unshare", [6]uint64{}}, {"unshare", [6]uint64{newNS}},
-		{"unshare", [6]uint64{newUser}}, {"clone3", [6]uint64{}}, {"clone", [6]uint64{newNS}}, {"clone", [6]uint64{newUser}}, {"move_mount", [6]uint64{}}, {"mount", [6]uint64{}},
-	} {
-		if nr, ok := table.Number(c.name); ok && mayBe(p, table, nr, c.name, c.args) {
+	for _, call := range []string{"chroot", "pivot_root", "setns", "clone3", "move_mount", "mount"} {
+		if p.Lets(call) {
+			return false
+		}
+	}
+	for _, flag := range []uint64{newNS, newUser} {
+		set := policy.Cond{Arg: 0, Op: policy.Mask, Mask: flag, Values: []uint64{flag}}
+		if p.Lets("unshare", set) || p.Lets("clone", set) {
 			return false
 		}
 	}
 	return true
-}
-
-// mayBe reports whether a call is, or may be, let through. A rule with other
-// conditions than those on the first argument may hold.
-func mayBe(p *policy.Policy, table *syscalls.Table, nr int, name string, args [6]uint64) bool {
-	for i := range p.Rules {
-		r := &p.Rules[i]
-		passes := r.Do.Kind == policy.Allow || r.Do.Kind == policy.Trap
-		if passes && r.Names(name) && name != "clone" && len(r.When) > 0 {
-			return true
-		}
-	}
-	action, _ := p.Decide(table, nr, args)
-	return action.Kind == policy.Allow || action.Kind == policy.Trap
 }

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/belljar/belljar/policy"
-	"github.com/belljar/belljar/syscalls"
 )
 
 const rdonly = 0
@@ -56,15 +55,21 @@ func TestKnown(t *testing.T) {
 func TestFixesRoot(t *testing.T) {
 	for _, name := range []string{"judge", "compile", "interpreter", "observe"} {
 		p, ok := policy.Preset(name)
-		if !ok || !fixesRoot(p, syscalls.AMD64) {
+		if !ok || !fixesRoot(p) {
 			t.Errorf("%s: a program could get another root", name)
 		}
 		for _, call := range []string{"chroot", "unshare", "setns", "pivot_root", "mount", "clone3"} {
 			p, _ := policy.Preset(name)
 			p.Rules = append([]policy.Rule{{Call: call, When: []policy.Cond{{Arg: 1, Op: policy.Eq, Values: []uint64{7}}}, Do: policy.Action{Kind: policy.Allow}}}, p.Rules...)
-			if fixesRoot(p, syscalls.AMD64) {
+			if fixesRoot(p) {
 				t.Errorf("%s with some %s: the root counts as fixed", name, call)
 			}
+		}
+		p, _ = policy.Preset(name)
+		const newUser = 0x10000000 // CLONE_NEWUSER, here with SIGCHLD
+		p.Rules = append([]policy.Rule{{Call: "clone", When: []policy.Cond{{Op: policy.Eq, Values: []uint64{newUser | 17}}}, Do: policy.Action{Kind: policy.Allow}}}, p.Rules...)
+		if fixesRoot(p) {
+			t.Errorf("%s with one form of clone: the root counts as fixed", name)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -117,6 +118,32 @@ func TestExecMutant(t *testing.T) {
 		belljar.Options{Policy: p, Supervisor: belljar.Ptrace, Unshare: belljar.Off, Handler: checksName{}})
 	if res.ExitCode != escaped {
 		t.Errorf("a minute of attacks won nothing: %+v\n%s%s", cases.Brief(res), out.Stdout.String(), out.Stderr.String())
+	}
+}
+
+// TestUntracedMutant shows that a child which no tracer follows stays when the
+// run ends, where a policy asks for that by name.
+func TestUntracedMutant(t *testing.T) {
+	a := cases.NewArena(t, testkit.Program(t, "escapes/processes", "dynamic")[0])
+	p := policy.Observe()
+	p.Rules = append([]policy.Rule{{Call: "clone", Do: policy.Action{Kind: policy.Allow},
+		When: []policy.Cond{{Op: policy.Mask, Mask: syscall.CLONE_UNTRACED, Values: []uint64{syscall.CLONE_UNTRACED}}}}}, p.Rules...)
+	res, out := cases.Run(t, belljar.Command{Args: fill(a, []string{"untraced"}), Dir: a.Box},
+		belljar.Options{Policy: p, Supervisor: belljar.Ptrace, Unshare: belljar.Off})
+	_, pid, _ := strings.Cut(strings.TrimSpace(out.Stdout.String()), "ESCAPED: ")
+	left, err := strconv.Atoi(pid)
+	if res.ExitCode != escaped || err != nil {
+		t.Fatalf("no child was made: %+v\n%s%s", cases.Brief(res), out.Stdout.String(), out.Stderr.String())
+	}
+	if len(testkit.ProcessesOf(a.Dir)) == 0 {
+		t.Error("nobody is left: the attack proves nothing")
+		return
+	}
+	if err := syscall.Kill(left, syscall.SIGKILL); err != nil {
+		t.Error(err)
+	}
+	for len(testkit.ProcessesOf(a.Dir)) > 0 {
+		time.Sleep(time.Millisecond)
 	}
 }
 

@@ -74,6 +74,8 @@
 // run: policy=compile,observe args="clone newnet" verdict=violation syscall=clone
 // run: policy=judge,compile,observe args="clone high" verdict=violation syscall=clone
 // run: policy=judge,compile,observe args="clone3" verdict=ok contains="refused: ENOSYS"
+// run: policy=judge,compile,observe allow="clone" args="clone parent" verdict=ok contains="refused: EPERM"
+// run: policy=judge,compile,observe allow="clone" args="clone newuser" verdict=ok contains="refused: EPERM"
 // run: policy=judge,compile,interpreter args="ioctl sti" verdict=ok contains="refused: ENOTTY"
 // run: policy=observe args="ioctl sti" verdict=violation syscall=ioctl
 // run: policy=observe args="ioctl high" verdict=violation syscall=ioctl

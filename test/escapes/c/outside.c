@@ -7,10 +7,17 @@
 // run: in=unshare,both policy=observe args="abstract nobody" verdict=ok contains="refused: ECONNREFUSED"
 // run: in=unshare,both policy=observe args="families" verdict=ok contains="reached 0\n"
 // run: policy=judge args="leave 1" verdict=violation
+//
+// What outlives processes is not made where it would be the host's.
+//
+// run: in=open policy=observe args="lasting" verdict=ok contains="refused: ENOSYS"
+// run: in=unshare,both policy=observe args="lasting" verdict=nonzero-exit exit=42
 #include "attack.h"
 #include <stddef.h>
 #include <netinet/in.h>
 #include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -91,8 +98,21 @@ static void leave(char **args) {
 	printf("found %d\n", find(key));
 }
 
+// lasting makes each thing of System V, and one POSIX queue, which none of the
+// run's processes has to hold on to.
+static void lasting(char **args) {
+	int made[] = {shmget(IPC_PRIVATE, 4096, 0600), semget(IPC_PRIVATE, 1, 0600), msgget(IPC_PRIVATE, 0600),
+		syscall(SYS_mq_open, "belljar-left", O_RDWR | O_CREAT, 0600, NULL)};
+	for (int i = 0; i < 4; i++)
+		if (made[i] >= 0) {
+			printf("%d is %d\n", i, made[i]);
+			report("lasting", made[i]);
+		}
+	report("lasting", -1);
+}
+
 static void find_(char **args) { printf("found %d\n", find(atoi(args[0]))); }
 
-static const struct attack all[] = {{"abstract", abstract}, {"path", path}, {"families", families}, {"leave", leave}, {"find", find_}};
+static const struct attack all[] = {{"abstract", abstract}, {"path", path}, {"families", families}, {"leave", leave}, {"lasting", lasting}, {"find", find_}};
 
 PLAY(all)

@@ -25,6 +25,13 @@
 // run: policy=compile args="crowd" processes=50 wall=500ms verdict=time-limit limit=wall peak_processes=2..50
 // run: policy=compile args="storm" verdict=ok stdout="storms 40\n"
 //
+// Nobody gets away from who follows processes, also where a policy lets clone
+// be called: under the name of another, or as one that no tracer sees.
+//
+// run: policy=judge,compile,observe allow="clone" args="untraced" verdict=ok contains="refused: EPERM"
+// run: policy=judge,compile,observe allow="@process" args="untraced" verdict=ok contains="refused: EPERM"
+// run: policy=judge,compile,observe allow="clone clone3" args="untraced clone3" verdict=ok contains="refused: ENOSYS"
+//
 // Signals stay inside: by every call that sends one.
 //
 // run: in=open policy=compile,observe args="signals" verdict=ok stdout="sent 0\n"
@@ -232,6 +239,20 @@ static void orphans(char **args) {
 	puts("left");
 }
 
+// untraced is a child that asks not to be followed, and would stay.
+static void untraced(char **args) {
+	uint64_t flags = CLONE_UNTRACED, how[8] = {flags, 0, 0, 0, SIGCHLD};
+	long pid = args[0] ? syscall(SYS_clone3, how, sizeof how) : syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
+	if (pid == 0) {
+		syscall(SYS_setsid);
+		for (int fd = 0; fd < 16; fd++)
+			close(fd);
+		for (;;)
+			pause();
+	}
+	report("untraced", pid);
+}
+
 // crowd forks in every process, as they are killed.
 static void crowd(char **args) {
 	for (int i = 0; i < 6; i++)
@@ -361,7 +382,7 @@ static void wait_(char **args) {
 }
 
 static const struct attack all[] = {{"executed", executed}, {"exec", exec_}, {"flip", flip}, {"script", script}, {"loader", loader},
-	{"rivals", rivals}, {"replaced", replaced}, {"pause", pause_}, {"reaper", reaper}, {"orphans", orphans}, {"crowd", crowd},
+	{"rivals", rivals}, {"replaced", replaced}, {"pause", pause_}, {"reaper", reaper}, {"orphans", orphans}, {"untraced", untraced}, {"crowd", crowd},
 	{"storm", storm}, {"signals", signals}, {"stubborn", stubborn}, {"priority", priority}, {"dispatch", dispatch}, {"wait", wait_}};
 
 PLAY(all)
