@@ -91,6 +91,7 @@ type compiler struct {
 	graph    bpf.Graph
 	rules    map[string][]*policy.Rule
 	fallback uint32 // the answer to a call that no rule names
+	steps    []step // of the call in hand
 }
 
 // architectures returns the root: one section for each AUDIT_ARCH.
@@ -137,31 +138,22 @@ func (c *compiler) section(tables []*syscalls.Table) bpf.Node {
 	return search(&c.graph, bpf.OffNr, all32, spans)
 }
 
-// weight is how much a call counts when the search for its number is built.
-// Since Linux 5.11 the kernel keeps which calls are always allowed and runs no
-// filter for them, so what matters most are calls whose arguments are tested.
-func (c *compiler) weight(name string, n bpf.Node) int32 {
-	if _, constant := c.graph.Answer(n); !constant || frequent[name] {
-		return 8
-	}
-	return 1
-}
+// rare is the weight of a call that programs hardly make, of 10,000. It keeps the
+// search from being deep where weights are 0.
+const rare = 4
 
-// frequent are the calls that programs make most. They should be decided
-// quickly on kernels before 5.11, too.
-var frequent = func() map[string]bool {
-	m := map[string]bool{}
-	for _, name := range []string{"read", "write", "readv", "writev", "pread64", "pwrite64", "lseek", "close", "futex", "mmap",
-		"munmap", "madvise", "brk", "rt_sigprocmask", "rt_sigaction", "epoll_wait", "epoll_pwait", "poll", "ppoll", "recvfrom",
-		"sendto", "recvmsg", "sendmsg", "clock_nanosleep", "nanosleep", "sched_yield", "newfstatat", "openat", "fstat"} {
-		m[name] = true
+// weight is how much a call counts when the search for its number is built: as
+// often as programs make it, and little where it ends them.
+func (c *compiler) weight(name string, n bpf.Node) int32 {
+	if answer, _ := c.graph.Answer(n); answer == bpf.KillProcess {
+		return rare
 	}
-	return m
-}()
+	return rare + int32(syscalls.Frequency(name))
+}
 
 // rulesByCall lists the rules of each call in order, with groups spelled out.
 func rulesByCall(p *policy.Policy) map[string][]*policy.Rule {
-	m := map[string][]*policy.Rule{}
+	m := make(map[string][]*policy.Rule, 512) // most calls have one
 	for i := range p.Rules {
 		r := &p.Rules[i]
 		names := []string{r.Call}
@@ -178,7 +170,7 @@ func rulesByCall(p *policy.Policy) map[string][]*policy.Rule {
 // call returns the node that decides one call: its conditional rules, then the
 // first rule without conditions or the default.
 func (c *compiler) call(t *syscalls.Table, name string) bpf.Node {
-	d := decision{Graph: &c.graph, plain: c.plain}
+	d := decision{Graph: &c.graph, plain: c.plain, steps: c.steps[:0]}
 	last, rules := c.fallback, c.rules[name]
 	if c.Always[name] && t == c.Table {
 		last, rules = c.TrapAction, nil
@@ -192,6 +184,7 @@ func (c *compiler) call(t *syscalls.Table, name string) bpf.Node {
 		c.add(&d, t, name, r.When, answer)
 	}
 	c.add(&d, t, name, nil, last)
+	c.steps = d.steps
 	n := d.node()
 	if name == "execve" && c.Exec != nil && t == c.Table {
 		n = c.launch(n)

@@ -41,20 +41,19 @@ func ExampleListing() {
 	// 0000         load arch
 	// 0001         unless arch == amd64: kill-process
 	// 0002         load nr
-	// 0003         unless nr >= 17 (pread64): goto L1
-	// 0004         if nr == 231 (exit_group): allow, else kill-process
-	// 0005  L1:    if nr >= 9 (mmap): goto L2
-	// 0006         unless nr >= 2 (open): allow
-	// 0007         unless nr == 8 (lseek): kill-process
-	// 0008         load arg 1 high
-	// 0009         if arg 1 high >= 1: kill-process, else allow
-	// 0010  L2:    if nr == 16 (ioctl): goto L3, else kill-process
-	// 0011         kill-process
-	// 0012  L3:    load arg 1
-	// 0013         if arg 1 == TCGETS: allow
-	// 0014         if arg 1 == TIOCGWINSZ: allow, else errno 25
-	// 0015         errno 25
-	// 0016         allow
+	// 0003         unless nr >= 2 (open): allow
+	// 0004         unless nr >= 17 (pread64): goto L1
+	// 0005         if nr == 231 (exit_group): allow, else kill-process
+	// 0006  L1:    unless nr == 8 (lseek): goto L2
+	// 0007         load arg 1 high
+	// 0008         if arg 1 high >= 1: kill-process, else allow
+	// 0009  L2:    if nr == 16 (ioctl): goto L3, else kill-process
+	// 0010         kill-process
+	// 0011  L3:    load arg 1
+	// 0012         if arg 1 == TCGETS: allow
+	// 0013         if arg 1 == TIOCGWINSZ: allow, else errno 25
+	// 0014         errno 25
+	// 0015         allow
 }
 
 func ExampleExplain() {

@@ -122,10 +122,12 @@ func (s *searcher) solveOne(i, j int) {
 		}
 	}
 	best, first := int32(math.MaxInt32), int32(0)
-	for k := low; k <= high; k++ {
-		if c := s.cost[s.at(i, int(k))] + s.cost[s.at(int(k), j)]; c < best {
-			best, first = c, k
+	right := s.at(int(low), j)
+	for k, left := range s.cost[s.at(i, int(low)) : s.at(i, int(high))+1] {
+		if c := left + s.cost[right]; c < best {
+			best, first = c, low+int32(k)
 		}
+		right += s.n + 1
 	}
 	best += s.before[j] - s.before[i] + sizeCost
 	if c, ok := s.singlesCost(i, j); ok && c <= best {

@@ -14,8 +14,8 @@ import (
 	"github.com/belljar/belljar/syscalls"
 )
 
-// inputs are arguments on both sides of each comparison of a call's rules.
-func inputs(p *policy.Policy, call string) [][6]uint64 {
+// around are arguments on both sides of each comparison of a call's rules.
+func around(p *policy.Policy, call string) [][6]uint64 {
 	out := [][6]uint64{{}, {1, 1, 1, 1, 1, 1}, {all64, all64, all64, all64, all64, all64}}
 	for _, r := range p.Rules {
 		if !r.Names(call) {
@@ -58,7 +58,7 @@ func TestDockerRoundTrip(t *testing.T) {
 		}
 		for _, each := range tables {
 			for nr, call := range each.Calls() {
-				for _, args := range inputs(first.Policy, call) {
+				for _, args := range around(first.Policy, call) {
 					want, _ := first.Policy.Decide(each, nr, args)
 					if got, _ := second.Policy.Decide(each, nr, args); got != want {
 						t.Errorf("%s on %s %#x: %s, was %s", call, each.GOARCH, args, got, want)
@@ -97,7 +97,7 @@ func TestDockerEqualsLibseccomp(t *testing.T) {
 	}
 	compared := 0
 	for nr, call := range syscalls.AMD64.Calls() {
-		for _, args := range inputs(in.Policy, call) {
+		for _, args := range around(in.Policy, call) {
 			for i := range args {
 				if bits := syscalls.AMD64.ArgBits(call, i); bits < 64 {
 					args[i] &= 1<<bits - 1 // the kernel ignores the rest, libseccomp's rules do not

@@ -2,9 +2,9 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"log"
 	"os"
-	"slices"
 	"text/tabwriter"
 
 	"github.com/belljar/belljar/policy"
@@ -15,12 +15,18 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	if err := run(); err != nil {
+	if len(os.Args) > 1 {
+		if err := caller(os.Args[1]); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
+	if err := run(os.Stdout); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run() error {
+func run(w io.Writer) error {
 	dir, err := os.MkdirTemp("", "belljar-bench-")
 	if err != nil {
 		return err
@@ -30,26 +36,56 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(out, "policy\tfilter of\tinstructions\tmean, all calls\tmean, frequent calls\tworst\tdecided as the policy does")
-	for _, name := range policy.Presets() {
-		p, _ := policy.Preset(name)
-		if err := compare(out, name, p, program); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	in, err := docker(syscalls.AMD64)
+	policies, err := policies()
 	if err != nil {
 		return err
 	}
-	if err := compare(out, "docker", in.Policy, program); err != nil {
-		return fmt.Errorf("docker: %w", err)
+	var targets []target
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(out, "policy\tfilter of\tinstructions\tmean, all calls\tmean, frequent calls\tworst\tdecided as the policy does\trun since 5.11")
+	for _, p := range policies {
+		results, err := compare(out, p, program)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.Name, err)
+		}
+		targets = append(targets, results.targets(p.Name)...)
+	}
+	for _, more := range []func() (target, error){compileTime, overhead} {
+		t, err := more()
+		if err != nil {
+			return err
+		}
+		targets = append(targets, t)
+	}
+	fmt.Fprintln(out, "\ntarget\tat most\tmeasured\t")
+	for _, t := range targets {
+		fmt.Fprintln(out, t)
 	}
 	return out.Flush()
 }
 
+// policies are the presets and Docker's default profile.
+func policies() ([]*policy.Policy, error) {
+	var out []*policy.Policy
+	for _, name := range policy.Presets() {
+		p, _ := policy.Preset(name)
+		p.Name = name
+		out = append(out, p)
+	}
+	in, err := docker(syscalls.AMD64)
+	if err != nil {
+		return nil, err
+	}
+	in.Policy.Name = "docker"
+	return append(out, in.Policy), nil
+}
+
+// comparison is what filters of the same rules cost, by who made them. Who
+// could not make one is not in it.
+type comparison map[string]result
+
 // compare prints one line for each maker of filters.
-func compare(out *tabwriter.Writer, name string, p *policy.Policy, program string) error {
+func compare(out io.Writer, p *policy.Policy, program string) (comparison, error) {
 	t := syscalls.AMD64
 	rs := flatten(p, t)
 	makers := []struct {
@@ -60,83 +96,54 @@ func compare(out *tabwriter.Writer, name string, p *policy.Policy, program strin
 		{"libseccomp", func() (bpf.Program, error) { return library(program, rs) }},
 		{"elastic", func() (bpf.Program, error) { return goLibrary(rs) }},
 	}
+	results := comparison{}
 	for _, m := range makers {
 		prog, err := m.make()
 		if err != nil {
-			fmt.Fprintf(out, "%s\t%s\t-\t-\t-\t-\t%v\n", name, m.name, err)
+			fmt.Fprintf(out, "%s\t%s\t-\t-\t-\t-\t%v\t\n", p.Name, m.name, err)
 			continue
 		}
 		r, err := measure(prog, p, t)
 		if err != nil {
-			return fmt.Errorf("%s: %w", m.name, err)
+			return nil, fmt.Errorf("%s: %w", m.name, err)
 		}
-		fmt.Fprintf(out, "%s\t%s\t%d\t%.2f\t%.2f\t%d\t%d of %d\n", name, m.name, len(prog), r.all.value(), r.frequent.value(), r.worst, r.same, r.calls)
+		results[m.name] = r
+		fmt.Fprintf(out, "%s\t%s\t%d\t%.2f\t%.2f\t%d\t%d of %d\t%.1f %%\n",
+			p.Name, m.name, r.length, r.all.value(), r.frequent.value(), r.worst, r.same, r.calls, 100*r.run.value())
 	}
-	return nil
+	return results, nil
 }
 
-// result is what calls cost.
-type result struct {
-	all, frequent mean
-	worst         int
-	same, calls   int
+// target is a number that a measurement is to stay below.
+type target struct {
+	what               string
+	atMost, measured   float64
+	unit, circumstance string
 }
 
-type mean struct{ sum, n int }
-
-func (m *mean) add(n int) { m.sum, m.n = m.sum+n, m.n+1 }
-
-func (m mean) value() float64 { return float64(m.sum) / float64(m.n) }
-
-// frequent are the calls that a program makes most that reads, computes with
-// threads and memory, and writes.
-var frequent = []string{"read", "write", "pread64", "pwrite64", "lseek", "close", "futex", "mmap", "munmap", "madvise", "brk",
-	"rt_sigprocmask", "epoll_wait", "poll", "clock_nanosleep", "sched_yield", "newfstatat", "openat", "fstat", "ioctl", "fcntl"}
-
-// measure makes each call of the table: with all arguments 0, and with
-// arguments that satisfy each of its rules.
-func measure(prog bpf.Program, p *policy.Policy, t *syscalls.Table) (result, error) {
-	var r result
-	for nr, call := range t.Calls() {
-		inputs := [][6]uint64{{}}
-		conditional, _ := rulesOf(p, call)
-		for _, c := range conditional {
-			for _, when := range alternatives(c.when) {
-				var args [6]uint64
-				for _, cond := range when {
-					args[cond.Arg] = satisfying(cond)
-				}
-				inputs = append(inputs, args)
-			}
-		}
-		for _, args := range slices.Compact(inputs) {
-			got, steps, err := prog.Run(bpf.Data{Nr: int32(nr), Arch: t.Audit, Args: args})
-			if err != nil {
-				return r, err
-			}
-			want, _ := p.Decide(t, nr, args)
-			if got == answer(want) {
-				r.same++
-			}
-			r.calls++
-			r.all.add(steps)
-			if slices.Contains(frequent, call) {
-				r.frequent.add(steps)
-			}
-			r.worst = max(r.worst, steps)
-		}
+func (t target) String() string {
+	verdict := "met"
+	if t.measured > t.atMost {
+		verdict = "NOT MET"
 	}
-	return r, nil
+	return fmt.Sprintf("%s\t%.4g%s\t%.4g%s\t%s%s", t.what, t.atMost, t.unit, t.measured, t.unit, verdict, t.circumstance)
 }
 
-// satisfying is an argument for which a condition holds.
-func satisfying(c policy.Cond) uint64 {
-	switch v := c.Values[0]; c.Op {
-	case policy.Ne, policy.Gt:
-		return v + 1
-	case policy.Lt:
-		return v - 1
-	default:
-		return v
+// targets are what a policy's filter is to be, beside those of others.
+func (c comparison) targets(name string) []target {
+	ours, theirs := c["belljar"], c["libseccomp"]
+	shortest := theirs.length
+	if other, ok := c["elastic"]; ok {
+		shortest = min(shortest, other.length)
 	}
+	half := target{what: name + ": mean, frequent calls / libseccomp's", atMost: 0.5,
+		measured: ours.frequent.value() / theirs.frequent.value()}
+	if least := leastSteps / theirs.frequent.value(); least > half.atMost {
+		half.circumstance = fmt.Sprintf(" (%.3f is the least: no filter takes less than %d)", least, leastSteps)
+	}
+	return []target{{what: name + ": instructions", atMost: float64(shortest), measured: float64(ours.length)}, half}
 }
+
+// leastSteps are those of a filter that decides anything: two loads, the test
+// of the architecture, one of the number, and the answer.
+const leastSteps = 5
