@@ -147,8 +147,9 @@ func (e *Engine) connect(t *Trap, who *actor) Decision {
 		raw = unixAddress(sys.PinPath(p.pin.fd))
 	}
 	addr := sys.MakeSockaddr(raw)
-	// Datagram sockets only take note of their peer.
-	block := !p.unspec && !p.peer.Datagram() && sys.Blocking(p.socket.fd)
+	// Datagram sockets only take note of their peer. Any other may wait: whether
+	// it does is a flag that the program's threads can change meanwhile.
+	block := !p.unspec && !p.peer.Datagram()
 	if !block && p.domain != sys.AF_UNIX {
 		defer p.close()
 		if !who.lower() {

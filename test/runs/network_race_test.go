@@ -215,6 +215,24 @@ func TestNetworkWaits(t *testing.T) {
 	})
 }
 
+// TestNetworkToggle proves that no call waits on a thread that others need, when
+// a thread of the program lets its socket wait after it was looked at.
+func TestNetworkToggle(t *testing.T) {
+	program := testkit.Program(t, "c/netrace", "dynamic")[0]
+	supervised(t, func(t *testing.T, in sandbox) {
+		s := &servers{dir: shortDir(t)}
+		os.Chmod(s.dir, 0o777)
+		full := fullUnix(t, s.dir+"/full")
+		opts := s.options(t, in, eacces, "connect unix:"+full)
+		res, out := run(t, belljar.Command{Args: []string{program, "toggle", "0.3", full, full}, Dir: s.dir}, opts)
+		var wins, had, tries int
+		fmt.Sscanf(out.Stdout.String(), "wins %d, had %d, tries %d", &wins, &had, &tries)
+		if res.Verdict != belljar.OK || wins != 0 || tries == 0 {
+			t.Errorf("%+v\n%s%s", brief(res), out.Stdout.String(), out.Stderr.String())
+		}
+	})
+}
+
 // fullUnix is a unix socket whose queue is full: who connects there waits.
 func fullUnix(t *testing.T, path string) string {
 	t.Helper()

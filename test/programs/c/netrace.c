@@ -1,7 +1,8 @@
 // Races for a peer that network rules refuse: an address is decided, and before
 // the kernel looks it is another one, or the descriptor is another socket. Tests
 // of network rules start the peers: what the forbidden one says, or gets, is a
-// win. Arguments: KIND SECONDS ALLOWED FORBIDDEN.
+// win. "toggle" races for a call that waits and holds up who makes it: the
+// allowed peer lets nobody in. Arguments: KIND SECONDS ALLOWED FORBIDDEN.
 //
 // run: policy=observe args="memory 0.1 1 2" verdict=ok contains="wins 0,"
 #include "victim.h"
@@ -9,6 +10,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 static union {
@@ -74,6 +76,15 @@ static void *flipSocket(void *arg) {
 	return arg;
 }
 
+// Whether connect waits is the socket's to say, and so any descriptor's.
+static void *flipNonblock(void *arg) {
+	while (!stop) {
+		fcntl(shared, F_SETFL, O_NONBLOCK);
+		fcntl(shared, F_SETFL, 0);
+	}
+	return arg;
+}
+
 // The attempts.
 
 static int connects(int family) {
@@ -88,6 +99,11 @@ static int connects(int family) {
 
 static int connectsInet(void) { return connects(AF_INET); }
 static int connectsUnix(void) { return connects(AF_UNIX); }
+
+static void nothing(int sig) {}
+
+// waits is interrupted where it waits.
+static int waits(void) { return connect(shared, &addr.any, size) < 0 && errno == EINTR; }
 
 // sends has won where the wrong server answers.
 static int sends(void) {
@@ -135,6 +151,16 @@ int main(int argc, char **argv) {
 		socks[0] = socket(AF_INET, SOCK_STREAM, 0), socks[1] = socket(AF_INET, SOCK_DGRAM, 0);
 		shared = dup(socks[0]);
 		attacker = flipSocket, attempt = mixes;
+	} else if (strcmp(kind, "toggle") == 0) {
+		struct itimerval timer = {{0, 5000}, {0, 5000}};
+		struct sigaction sa = {.sa_handler = nothing};
+		sigaction(SIGALRM, &sa, NULL);
+		setitimer(ITIMER_REAL, &timer, NULL);
+		addr.un.sun_family = AF_UNIX;
+		strcpy(addr.un.sun_path, allowed);
+		size = sizeof addr.un;
+		shared = socket(AF_UNIX, SOCK_STREAM, 0);
+		attacker = flipNonblock, attempt = waits;
 	} else {
 		name = strcmp(kind, "link") == 0 ? "racelink" : (char *)allowed;
 		addr.un.sun_family = AF_UNIX;
