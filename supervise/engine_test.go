@@ -173,7 +173,7 @@ func TestRulesAreCanonical(t *testing.T) {
 		}
 		must(t, fd.Close())
 	}
-	if r.base.Load() != nil {
+	if r.opened {
 		t.Error("a rule's root became the run's")
 	}
 }

@@ -173,10 +173,14 @@ func (l *elfLayout) word(b []byte) uint64 {
 // which needs Exec, and every other file that is mapped executable. Names cannot
 // lie any more then.
 func (e *Engine) VerifyExec(pid, tid int) Decision {
+	th := thread{pid, tid}
+	// Also for calls that are decided without a tracer's stop.
+	if _, _, errno := e.resolver.runRoot(th); errno != 0 {
+		return Decision{Kind: Fail, Errno: gone(errno)}
+	}
 	if !e.judges {
 		return Decision{Kind: Allow}
 	}
-	th := thread{pid, tid}
 	o := e.resolver.linked(th, "exe")
 	d := e.rules.decide(&o, &pathRequest{want: exec})
 	o.close()

@@ -76,6 +76,7 @@ func newEngine(t testing.TB, c EngineConfig) *Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(e.Close)
 	return e
 }
 

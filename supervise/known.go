@@ -80,7 +80,7 @@ func (e *Engine) remember(m *making, d Decision) {
 // openKnown opens what was not pinned: nothing but what it was when it was
 // decided first can be there.
 func (o *Opening) openKnown(flags uint64) (int, syscall.Errno) {
-	root, _, errno := o.engine.resolver.onlyRoot(o.th)
+	root, _, errno := o.engine.resolver.runRoot(o.th)
 	if errno != 0 {
 		return -1, errno
 	}

@@ -3,7 +3,6 @@ package supervise
 import (
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"github.com/belljar/belljar/internal/proc"
@@ -73,13 +72,11 @@ type thread struct{ pid, tid int }
 // choose what the names in rules stand for.
 type resolver struct {
 	proc proc.FS // procfs of Belljar's own PID namespace
-	base atomic.Pointer[sys.FileStat]
-	// fixed says that no thread of the run can get another root, so that one
-	// descriptor serves them all.
+	// fixed says that no thread of the run can get another root than the run's.
 	fixed  bool
 	mu     sync.Mutex
 	opened bool
-	root   int
+	root   int          // the run's
 	stat   sys.FileStat // of root
 }
 
@@ -119,33 +116,28 @@ func (r *resolver) linked(th thread, link string) object {
 // view opens a thread's root. The caller closes the view.
 func (r *resolver) view(th thread) (view, syscall.Errno) {
 	v := view{r: r, th: th, trusted: true}
-	var errno syscall.Errno
-	if r.fixed {
-		if v.root, v.rootStat, errno = r.onlyRoot(th); errno == 0 {
-			v.lent = true
-		}
+	root, st, errno := r.runRoot(th)
+	if errno != 0 {
 		return v, errno
+	}
+	if r.fixed {
+		v.root, v.rootStat, v.lent = root, st, true
+		return v, 0
 	}
 	if v.root, errno = r.open(th, "root"); errno != 0 {
 		return v, errno
 	}
-	st, errno := sys.StatFile(v.root)
-	if errno != 0 {
+	if v.rootStat, errno = sys.StatFile(v.root); errno != 0 {
 		sys.CloseFile(v.root)
 		return v, errno
 	}
-	v.rootStat = st
-	base := r.base.Load()
-	if base == nil {
-		r.base.CompareAndSwap(nil, &st)
-		base = r.base.Load()
-	}
-	v.foreign = !sameFile(*base, st)
+	v.foreign = !sameFile(st, v.rootStat)
 	return v, 0
 }
 
-// onlyRoot is the root of all threads of the run, opened by the first.
-func (r *resolver) onlyRoot(th thread) (int, sys.FileStat, syscall.Errno) {
+// runRoot is the root that the run's first thread has, opened once: where that
+// executes its program and is stopped, so that its number is no other's.
+func (r *resolver) runRoot(th thread) (int, sys.FileStat, syscall.Errno) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.opened {

@@ -286,6 +286,7 @@ func TestNoLeak(t *testing.T) {
 		o := r.resolve(own(), &p, nil)
 		o.close()
 	}
+	r.close()
 	if after := descriptors(t); after != before {
 		t.Errorf("%d descriptors before, %d after", before, after)
 	}

@@ -36,12 +36,8 @@ func (e *Engine) stable(o *object, th thread) bool {
 	if known, ok := e.steady.known(dir); ok {
 		return known
 	}
-	root, errno := e.resolver.open(th, "root")
-	if errno != 0 {
-		return false
-	}
-	defer sys.CloseFile(root)
-	return e.steady.look(root, dir)
+	root, _, errno := e.resolver.runRoot(th)
+	return errno == 0 && e.steady.look(root, dir)
 }
 
 func (s *steady) known(dir string) (stable, ok bool) {
