@@ -87,7 +87,7 @@ func (r *reader) extends(t tree) *Error {
 	for _, item := range items {
 		base, ok := Preset(item.text)
 		if !ok {
-			return unknown(item.pos, "preset", item.text, presetNames)
+			return unknown(item.pos, "preset", item.text, Presets())
 		}
 		if seen[item.text] {
 			return errorAt(item.pos, "preset %q is extended twice", item.text)
