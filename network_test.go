@@ -40,7 +40,7 @@ func TestNetworkLayer(t *testing.T) {
 			continue
 		}
 		p := &policy.Policy{Default: policy.Action{Kind: policy.Allow}, Network: policy.Network{Rules: []policy.NetRule{{Verb: "connect", Endpoint: c.rule}}}}
-		plan, err := NewRunner(Options{Policy: p, Supervisor: c.supervisor, Unshare: On, HostNetwork: c.host}).plan(Command{Args: []string{"/bin/true"}})
+		plan, err := NewRunner(Options{Policy: p, Supervisor: c.supervisor, Unshare: On, HostNetwork: c.host}).plan(Command{Args: []string{"/bin/true"}}, unshare.Available)
 		if c.want == "" {
 			if !errors.Is(err, ErrNotSupported) {
 				t.Errorf("%s without a supervisor: %v", c.rule, err)

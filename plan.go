@@ -29,6 +29,8 @@ type plan struct {
 	policy *policy.Policy
 	table  *syscalls.Table
 
+	available func() (user bool, err error) // what is known of namespaces
+
 	path         string // of the program, absolute
 	dir          string
 	supervisor   Supervisor
@@ -47,15 +49,16 @@ type plan struct {
 // nobody is who a program runs as when root starts it.
 const nobody = 65534
 
-// plan decides how a command is run.
-func (r *Runner) plan(cmd Command) (*plan, error) {
+// plan decides how a command is run. Available tells whether there can be
+// namespaces, as [unshare.Available] does.
+func (r *Runner) plan(cmd Command, available func() (user bool, err error)) (*plan, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
 	if len(cmd.Args) == 0 {
 		return nil, errors.New("no program to run")
 	}
-	p := &plan{runner: r, cmd: cmd, opts: &r.opts, policy: r.policy, table: r.table}
+	p := &plan{runner: r, cmd: cmd, opts: &r.opts, policy: r.policy, table: r.table, available: available}
 	for _, step := range []func() error{p.findDir, p.findProgram, p.chooseIDs, p.chooseNamespaces, p.chooseSupervisor, p.chooseGroup, p.buildRuleset} {
 		if err := step(); err != nil {
 			return nil, err
@@ -171,7 +174,7 @@ func (p *plan) chooseNamespaces() error {
 	if p.opts.Unshare == Off {
 		return nil
 	}
-	userNS, err := unshare.Available()
+	userNS, err := p.available()
 	if err != nil {
 		if p.opts.Unshare == On || p.opts.Root != nil {
 			return &FeatureError{Feature: "unshare", Why: err.Error()}
@@ -239,7 +242,7 @@ func (p *plan) chooseSupervisor() error {
 
 // buildRuleset makes the Landlock ruleset that lies beneath everything else.
 func (p *plan) buildRuleset() error {
-	p.landlock = p.runner.ruleset(p.dir, p.names, p.cmd.Dir == "")
+	p.landlock = p.runner.ruleset(p)
 	return nil
 }
 

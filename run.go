@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/belljar/belljar/supervise/ptrace"
+	"github.com/belljar/belljar/unshare"
 )
 
 // Run runs a command and reports what became of it. An error means that the
@@ -20,7 +21,21 @@ func Run(ctx context.Context, cmd Command, opts Options) (*Result, error) {
 // Run runs cmd with the runner's options, as the function [Run] does.
 func (r *Runner) Run(ctx context.Context, cmd Command) (*Result, error) {
 	begin := time.Now()
-	p, err := r.plan(cmd)
+	presumed, why := unshare.Presume()
+	res, err := r.run(ctx, cmd, begin, unshare.Presume)
+	if _, failed := errors.AsType[*SetupError](err); !failed || why != nil || r.opts.Unshare == Off {
+		return res, err
+	}
+	// The presumption may have been wrong. No program has run.
+	if user, why := unshare.Available(); why == nil && user == presumed {
+		return res, err
+	}
+	return r.run(ctx, cmd, begin, unshare.Available)
+}
+
+// run is Run with what available tells of namespaces.
+func (r *Runner) run(ctx context.Context, cmd Command, begin time.Time, available func() (bool, error)) (*Result, error) {
+	p, err := r.plan(cmd, available)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +87,7 @@ type Plan struct {
 
 // Explain returns what Run would do, and runs nothing.
 func Explain(cmd Command, opts Options) (*Plan, error) {
-	p, err := NewRunner(opts).plan(cmd)
+	p, err := NewRunner(opts).plan(cmd, unshare.Available)
 	if err != nil {
 		return nil, err
 	}

@@ -29,9 +29,9 @@ type Runner struct {
 	policy *policy.Policy // with its network section as rules on calls
 
 	mu     sync.Mutex
-	base   *unshare.Root                // for commands without a directory
-	rules  map[string]*supervise.Engine // for those, by where they run
-	unions map[string]landlock.Ruleset  // for those, by where they run
+	base   *unshare.Root               // for commands without a directory
+	rules  map[where]*supervise.Engine // for those
+	unions map[where]landlock.Ruleset  // for those
 
 	mounts    *unshare.Template // of base
 	sandboxes int               // made without it
@@ -48,8 +48,8 @@ func NewRunner(o Options) *Runner {
 	return &Runner{
 		opts:   o,
 		table:  syscalls.ForGOARCH(runtime.GOARCH),
-		rules:  make(map[string]*supervise.Engine),
-		unions: make(map[string]landlock.Ruleset),
+		rules:  make(map[where]*supervise.Engine),
+		unions: make(map[where]landlock.Ruleset),
 	}
 }
 
@@ -102,21 +102,30 @@ func (r *Runner) root(dir string, keep bool) unshare.Root {
 	return made
 }
 
-// ruleset returns the union of what the policy allows, for commands in dir.
-// names lists a directory as the program will see it.
-func (r *Runner) ruleset(dir string, names func(string) ([]string, bool), keep bool) landlock.Ruleset {
+// where is what decides where rules lead: the directory that they count from,
+// and whose files the program sees.
+type where struct {
+	dir          string
+	root, userNS bool // a private root; in a user namespace
+}
+
+func (p *plan) where() where { return where{p.dir, p.root != nil, p.userNS} }
+
+// ruleset returns the union of what the policy allows.
+func (r *Runner) ruleset(p *plan) landlock.Ruleset {
+	keep := p.cmd.Dir == ""
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if rules, ok := r.unions[dir]; ok && keep {
+	if rules, ok := r.unions[p.where()]; ok && keep {
 		return rules
 	}
-	o := landlock.Options{Dir: dir, Handler: r.opts.Handler != nil, List: names}
+	o := landlock.Options{Dir: p.dir, Handler: r.opts.Handler != nil, List: p.names}
 	if r.opts.Root == nil || r.opts.Root.Dir == "" {
 		o.Canon = landlock.Canonical
 	}
 	rules := landlock.For(r.policy, kernel.LandlockABI(), o)
 	if keep {
-		r.unions[dir] = rules
+		r.unions[p.where()] = rules
 	}
 	return rules
 }
@@ -125,7 +134,7 @@ func (r *Runner) ruleset(dir string, names func(string) ([]string, bool), keep b
 func (r *Runner) engine(p *plan) (*supervise.Engine, error) {
 	keep := p.cmd.Dir == ""
 	r.mu.Lock()
-	e := r.rules[p.dir]
+	e := r.rules[p.where()]
 	r.mu.Unlock()
 	if e == nil || !keep {
 		var err error
@@ -140,7 +149,7 @@ func (r *Runner) engine(p *plan) (*supervise.Engine, error) {
 	}
 	if keep {
 		r.mu.Lock()
-		r.rules[p.dir] = e
+		r.rules[p.where()] = e
 		r.mu.Unlock()
 	}
 	return e.ForRun(p.path)

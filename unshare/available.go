@@ -66,6 +66,20 @@ func Available() (user bool, err error) {
 	return false, err
 }
 
+// Presume is Available without a trial where there has been none: root needs
+// no user namespace, anybody else one. A trial takes as long as a run, so who
+// can do without its answer tries the real thing, and asks Available if that
+// fails.
+func Presume() (user bool, err error) {
+	a := &answer
+	a.Lock()
+	defer a.Unlock()
+	if a.known {
+		return a.user, a.err
+	}
+	return os.Geteuid() != 0, nil
+}
+
 // passing are errors that another time may not come back.
 var passing = []syscall.Errno{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.ENOSPC, syscall.EINTR}
 

@@ -75,11 +75,13 @@ func play(t *testing.T, flags, scripts []string) {
 			return os.Chmod(e.WorkDir, 0o777)
 		},
 		Condition: func(cond string) (bool, error) {
-			name, value, _ := strings.Cut(cond, ":")
-			if name != "sandbox" {
-				return false, fmt.Errorf("unknown condition %q", cond)
+			switch name, value, _ := strings.Cut(cond, ":"); name {
+			case "sandbox":
+				return slices.Equal(sandboxFlags[value], flags), nil
+			case "root":
+				return os.Geteuid() == 0, nil
 			}
-			return slices.Equal(sandboxFlags[value], flags), nil
+			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"run": func(ts *testscript.TestScript, neg bool, args []string) {
