@@ -3,7 +3,6 @@ package runs
 import (
 	"encoding/binary"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -29,45 +28,20 @@ type contest struct {
 
 func newContest(t *testing.T) *contest {
 	t.Helper()
-	dir, err := filepath.EvalSymlinks(shortDir(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(dir, 0o777); err != nil {
-		t.Fatal(err)
-	}
+	dir := openDir(t)
 	c := &contest{dir: dir, unixAllowed: dir + "/a", unixForbidden: dir + "/b"}
 	c.allowed, c.forbidden = serve(t, "tcp", "127.0.0.1:0", "allowed"), serve(t, "tcp", "127.0.0.1:0", "forbidden")
 	serve(t, "unix", c.unixAllowed, "allowed")
 	serve(t, "unix", c.unixForbidden, "forbidden")
 	os.Chmod(c.unixAllowed, 0o777)
 	os.Chmod(c.unixForbidden, 0o777)
-	c.udpAllowed, c.udpForbidden = answer(t, "allowed"), answer(t, "forbidden")
+	c.udpAllowed, c.udpForbidden = named(t, "allowed"), named(t, "forbidden")
 	return c
 }
 
-// answer starts a UDP server that says who it is.
-func answer(t *testing.T, who string) (port string) {
-	t.Helper()
-	c, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	t.Cleanup(func() { c.Close(); <-done })
-	go func() {
-		defer close(done)
-		buf := make([]byte, 16)
-		for {
-			_, from, err := c.ReadFrom(buf)
-			if err != nil {
-				return
-			}
-			c.WriteTo([]byte(who), from)
-		}
-	}()
-	_, port, _ = net.SplitHostPort(c.LocalAddr().String())
-	return port
+// named starts a UDP server that says who it is.
+func named(t *testing.T, who string) (port string) {
+	return answer(t, func(string) string { return who })
 }
 
 // args are the program's for a kind of race.
