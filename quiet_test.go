@@ -14,10 +14,11 @@ func TestQuiet(t *testing.T) {
 		p.Files.Rules = append(p.Files.Rules, rules...)
 		return p
 	}
-	aio := policy.Judge()
-	aio.Rules = append([]policy.Rule{{Call: "io_setup", Do: policy.Action{Kind: policy.Allow}}}, aio.Rules...)
-	shm := policy.Judge()
-	shm.Rules = append([]policy.Rule{{Call: "shmat", Do: policy.Action{Kind: policy.Allow}}}, shm.Rules...)
+	calling := func(call string) *policy.Policy {
+		p := policy.Judge()
+		p.Rules = append([]policy.Rule{{Call: call, Do: policy.Action{Kind: policy.Allow}}}, p.Rules...)
+		return p
+	}
 	for _, tt := range []struct {
 		name string
 		p    *policy.Policy
@@ -32,11 +33,19 @@ func TestQuiet(t *testing.T) {
 		{"shared memory", with(policy.FileRule{Pattern: "/dev/shm/x", Grant: policy.Write}), false},
 		{"devices all", with(policy.FileRule{Pattern: "/dev/**", Grant: policy.Write}), false},
 		{"system file written", with(policy.FileRule{Pattern: "/etc/hosts", Grant: policy.Write}), false},
-		{"asynchronous input", aio, false},
-		{"SysV shared memory", shm, false},
+		{"a directory that begins as the system's", with(policy.FileRule{Pattern: "/library/**", Grant: policy.Read}), false},
+		{"directories that begin as the system's", with(policy.FileRule{Pattern: "/*/x", Grant: policy.Read}), false},
+		{"the system's, spelled oddly", with(policy.FileRule{Pattern: "//./usr//lib/**", Grant: policy.Read}), true},
+		{"devices some", with(policy.FileRule{Pattern: "/dev/s*/x", Grant: policy.Write}), false},
+		{"a graphics card", with(policy.FileRule{Pattern: "/dev/dri/**", Grant: policy.Write}), false},
+		{"asynchronous input", calling("io_setup"), false},
+		{"events in memory", calling("perf_event_open"), false},
+		{"memory of other processes", calling("process_vm_writev"), false},
+		{"SysV shared memory", calling("shmat"), false},
+		{"descriptors from others", calling("connect"), false},
 		{"observe", policy.Observe(), false},
 	} {
-		p := &plan{policy: tt.p}
+		p := &plan{policy: tt.p, others: othersOf(tt.p)}
 		if got := p.quiet(); got != tt.want {
 			t.Errorf("%s: quiet %v, want %v", tt.name, got, tt.want)
 		}

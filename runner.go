@@ -27,6 +27,7 @@ type Runner struct {
 	once   sync.Once
 	err    error          // of the options
 	policy *policy.Policy // with its network section as rules on calls
+	others others         // of policy
 
 	mu     sync.Mutex
 	base   *unshare.Root               // for commands without a directory
@@ -79,6 +80,7 @@ func (r *Runner) check() error {
 			r.err = r.opts.Policy.Validate()
 		}
 		r.policy = r.opts.Policy.Effective()
+		r.others = othersOf(r.policy)
 	})
 	return r.err
 }
