@@ -49,13 +49,21 @@ func OpenFile(dir int, path string, flags int) (int, syscall.Errno) {
 	}
 }
 
+// maxRaces is how often a lookup is made anew that a rename raced with.
+const maxRaces = 64
+
 // OpenFile2 is openat2(2) (Linux 5.6) with O_CLOEXEC added.
 func OpenFile2(dir int, path string, flags, resolve uint64) (int, syscall.Errno) {
 	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: resolve}
-	for {
+	for races := 0; ; {
 		fd, err := unix.Openat2(dir, path, &how)
-		// EAGAIN: a rename raced with a scoped lookup; openat2(2) says to retry.
-		if err != unix.EINTR && err != unix.EAGAIN {
+		switch {
+		case err == unix.EINTR:
+		case err == unix.EAGAIN && races < maxRaces:
+			// A rename raced with a scoped lookup: openat2(2) says to retry. The same
+			// errno says that somebody has a lease, for as long as they like.
+			races++
+		default:
 			return fd, errnoOf(err)
 		}
 	}

@@ -103,9 +103,9 @@ func (t *Tracer) forked(pid int, k *task, event int) {
 	if t.cfg.Watcher != nil {
 		defer func() { t.cfg.Watcher.Forked(k.proc.pid, pid, tid, t.tasks[tid] != nil && t.tasks[tid].proc == k.proc) }()
 	}
-	if t.early[tid] {
-		delete(t.early, tid) // it has lived and died before its creator reported
-		return
+	by, early := t.early[tid]
+	if delete(t.early, tid); early && by == k.proc.pid {
+		return // it has lived and died before its creator reported
 	}
 	if t.tasks[tid] == nil {
 		group := tid
@@ -119,7 +119,7 @@ func (t *Tracer) forked(pid int, k *task, event int) {
 			child.proc.page.inherit(&k.proc.page)
 		}
 	}
-	t.tasks[tid].early = false
+	t.tasks[tid].creator = 0
 	if child := t.tasks[tid].proc; child != k.proc {
 		t.mu.Lock()
 		k.proc.forked = true
@@ -173,8 +173,9 @@ func (t *Tracer) execed(pid int) {
 	if int(former) != pid && t.tasks[pid].exiting {
 		t.usage.Tasks++
 	}
-	t.tasks[pid] = &task{proc: p, call: call}
+	t.tasks[pid] = &task{proc: p, call: call, creator: t.tasks[pid].creator}
 	p.threads = 1
+	t.unborn(pid)
 	p.borrowed = false
 	p.page.close() // it was in the former memory
 }

@@ -1,6 +1,7 @@
 package ptrace
 
 import (
+	"maps"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -12,7 +13,7 @@ import (
 type task struct {
 	proc    *process
 	exiting bool // has passed PTRACE_EVENT_EXIT
-	early   bool // has reported before its creator told of it
+	creator int  // the process that made it and has not told of it, or 0
 
 	// forking: it was allowed to create a task and has not reported it. It is
 	// set under the tracer's lock.
@@ -69,9 +70,23 @@ func (t *Tracer) lookup(tid int) *task {
 	if k := t.tasks[tid]; k != nil {
 		return k
 	}
-	k := t.add(tid, t.groupOf(tid))
-	k.early = true
+	// Whatever had the number before is gone.
+	delete(t.early, tid)
+	group := t.groupOf(tid)
+	k := t.add(tid, group)
+	k.creator = group
+	if group == tid {
+		// Where that fails it was killed, and so maybe was who made it.
+		st, _ := hostProc.Stat(tid)
+		k.creator = st.PPid
+	}
 	return k
+}
+
+// unborn forgets the tasks that have lived and died, and that a process will not
+// tell of any more: the threads that made them are gone.
+func (t *Tracer) unborn(creator int) {
+	maps.DeleteFunc(t.early, func(_, by int) bool { return by == creator })
 }
 
 // groupOf finds the thread group of a new task: most are threads of a process
@@ -135,8 +150,8 @@ func (t *Tracer) remove(tid int, ru *syscall.Rusage) {
 	defer t.mu.Unlock()
 	delete(t.tasks, tid)
 	t.forgetCall(k)
-	if k.early {
-		t.early[tid] = true
+	if t.procs[k.creator] != nil {
+		t.early[tid] = k.creator
 	}
 	if !k.exiting {
 		p.threads--
@@ -146,6 +161,7 @@ func (t *Tracer) remove(tid int, ru *syscall.Rusage) {
 		return
 	}
 	delete(t.procs, tid)
+	t.unborn(tid)
 	p.page.close()
 	t.account(p, ru)
 }

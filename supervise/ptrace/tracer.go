@@ -115,7 +115,7 @@ type Tracer struct {
 	slots   slots
 	waiting map[int]*waiting
 	dropped []*supervise.Waiting // given up, maybe not over
-	early   map[int]bool         // tasks that ended before their creator told of them
+	early   map[int]int          // tasks that ended before the process that made them told of them
 
 	mu    sync.Mutex // guards what follows
 	pidfd int        // of the root process, -1 once closed
@@ -165,7 +165,7 @@ func Seize(root int, cfg Config) (*Tracer, error) {
 		made:  calls(cfg.Table, "openat2", "mmap", "mseal", "fcntl"),
 		grow: calls(cfg.Table, "write", "writev", "pwrite64", "pwritev", "pwritev2", "sendfile", "splice",
 			"copy_file_range", "truncate", "ftruncate", "fallocate"),
-		early: make(map[int]bool),
+		early: make(map[int]int),
 		tasks: make(map[int]*task),
 		procs: make(map[int]*process),
 	}
