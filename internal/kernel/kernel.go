@@ -27,6 +27,14 @@ func (f *Feature) Have() bool {
 	return f.have
 }
 
+// Lack makes Have say that there is no such feature until restore is called, so
+// that tests see what Belljar does on an older kernel. No run may be under way.
+func (f *Feature) Lack() (restore func()) {
+	have := f.Have()
+	f.have = false
+	return func() { f.have = have }
+}
+
 // known asks a system call that must fail for its arguments; a kernel that
 // lacks it says ENOSYS, and so does a container's filter.
 func known(nr uintptr, args ...uintptr) func() bool {

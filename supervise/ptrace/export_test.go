@@ -14,3 +14,10 @@ func WithoutSeal(t *testing.T) {
 	seal = false
 	t.Cleanup(func() { seal = true })
 }
+
+// WithoutGuard makes tracers let programs map memory over argument pages until
+// the test ends.
+func WithoutGuard(t *testing.T) {
+	guard = false
+	t.Cleanup(func() { guard = true })
+}

@@ -103,10 +103,16 @@ func (p *page) write(tid, slot int, name string, how openHow) (pathAt, howAt uin
 // memory: they could put other memory in the place of an argument page.
 var GuardCalls = []string{"munmap", "mremap", "mprotect", "pkey_mprotect", "madvise", "mmap", "shmat", "remap_file_pages"}
 
+// guard is switched off by a test that shows what it is good for.
+var guard = true
+
 // touchesPage reports whether the trapped call, one of GuardCalls, reaches into
 // an argument page. All its arguments are registers. The pages of all
 // processes count, since who shares memory with whom is not known here.
 func (t *Tracer) touchesPage(trap *supervise.Trap) bool {
+	if !guard {
+		return false
+	}
 	a := &trap.Args
 	start, length := a[0], a[1]
 	switch trap.Name() {

@@ -59,6 +59,24 @@ func TestPageMutant(t *testing.T) {
 	}
 }
 
+// Where the kernel cannot seal memory, the calls that could replace the page are
+// refused.
+func TestGuardHolds(t *testing.T) {
+	t.Cleanup(kernel.Mseal.Lack())
+	if out := attackPage(t, "1"); out != "gave way 0, wins 0\n" {
+		t.Error(out)
+	}
+}
+
+// Without that the same attack wins.
+func TestGuardMutant(t *testing.T) {
+	t.Cleanup(kernel.Mseal.Lack())
+	ptrace.WithoutGuard(t)
+	if out := attackPage(t, "30"); !strings.Contains(out, "gave way 1, wins 1") {
+		t.Error(out)
+	}
+}
+
 // What a thread writes into the buffer after the decision is not opened.
 func TestBufferHolds(t *testing.T) {
 	if out := attackPage(t, "1", "buffer"); out != "gave way 0, wins 0\n" {

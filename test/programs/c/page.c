@@ -81,6 +81,7 @@ int main(int argc, char **argv) {
 		return 3;
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	strcpy(own, allowed);
+	close(open(own, O_RDONLY)); // a kernel that seals no memory has a page only from the time before threads
 	pthread_create(&thread, NULL, argc > 4 ? rewrite : attack, NULL);
 	do {
 		int fd = open(own, O_RDONLY);
