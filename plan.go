@@ -309,7 +309,7 @@ func (p *plan) trapCalls() map[string]bool {
 		}
 	}
 	if p.root == nil {
-		for _, call := range ptrace.SignalCalls {
+		for _, call := range ptrace.TargetCalls {
 			trap[call] = true
 		}
 	}

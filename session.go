@@ -247,7 +247,7 @@ func (s *session) start() error {
 func (s *session) tracerConfig() ptrace.Config {
 	cfg := ptrace.Config{
 		Table: s.table, Policy: s.policy, MaxTasks: s.opts.Limits.Processes,
-		OwnSignals:    s.root == nil,
+		OwnTargets:    s.root == nil,
 		Quiet:         s.quiet(),
 		Guard:         !kernel.Mseal.Have(),
 		OutputLimited: s.opts.Limits.Output > 0,
@@ -261,7 +261,7 @@ func (s *session) tracerConfig() ptrace.Config {
 		cfg.Watcher, cfg.Handled = s.opts.Watch, s.engine.TrapCalls()
 	}
 	if s.supervisor == Notify {
-		cfg.Launching, cfg.Restart = s.launching, s.engine.Uninterruptible()
+		cfg.Launching, cfg.Restart = s.launching, supervise.Uninterruptible(s.trapCalls())
 	}
 	return cfg
 }

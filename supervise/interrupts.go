@@ -19,14 +19,14 @@ var interruptible = func() map[string]bool {
 	return set
 }()
 
-// Uninterruptible returns the trapped calls that no signal ends: where one that
+// Uninterruptible returns those of the calls that no signal ends: where one that
 // waits for its decision was interrupted, it is to be made anew.
-func (e *Engine) Uninterruptible() map[string]bool {
-	calls := e.TrapCalls()
+func Uninterruptible(calls map[string]bool) map[string]bool {
+	set := make(map[string]bool, len(calls))
 	for name := range calls {
-		if interruptible[name] {
-			delete(calls, name)
+		if !interruptible[name] {
+			set[name] = true
 		}
 	}
-	return calls
+	return set
 }

@@ -26,7 +26,7 @@ func (t *Tracer) Thread(tid int) (pid int) {
 }
 
 // Admit says what becomes of a call that was decided to be d, where the tracer
-// has to agree: it counts tasks, keeps signals inside the run, and measures
+// has to agree: it counts tasks, keeps signals and the like inside the run, and measures
 // memory before another program replaces it.
 func (t *Tracer) Admit(trap *supervise.Trap, d supervise.Decision) supervise.Decision {
 	if d.Kind != supervise.Allow {
@@ -46,7 +46,7 @@ func (t *Tracer) admit(trap *supervise.Trap, k *task, d supervise.Decision) supe
 		return d
 	}
 	switch {
-	case t.cfg.OwnSignals && t.sends[trap.Nr]:
+	case t.cfg.OwnTargets && t.targets[trap.Nr]:
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if !t.ownTarget(trap) {

@@ -25,9 +25,9 @@ type Config struct {
 	// MaxTasks bounds processes and threads that are alive at once; the call
 	// that would exceed it fails with EAGAIN. 0 is no bound.
 	MaxTasks int
-	// OwnSignals confines signals to the run's own processes, which a PID
-	// namespace does by itself.
-	OwnSignals bool
+	// OwnTargets confines signals, priorities and the like to the run's own
+	// processes, which a PID namespace does by itself.
+	OwnTargets bool
 	// OutputLimited says that RLIMIT_FSIZE stands for the output limit, so
 	// that reaching it ends the run.
 	OutputLimited bool
@@ -95,16 +95,16 @@ type Outcome struct {
 // Peak, and what is in shared.go; all other methods belong to the thread that seized the root process,
 // because ptrace requires it.
 type Tracer struct {
-	cfg    Config
-	spawn  map[int]bool // numbers of the calls that create tasks
-	exec   map[int]bool // numbers of the calls that execute
-	grow   map[int]bool // numbers of the calls that can make a file grow
-	sends  map[int]bool // numbers of the calls that send signals
-	again  map[int]bool // numbers of Config.Restart
-	guard  map[int]bool // numbers of the calls that map memory
-	made   map[int]bool // numbers of the calls that the tracer makes tasks make
-	number struct{ openat2, mmap, mseal, fcntl int }
-	root   int
+	cfg     Config
+	spawn   map[int]bool // numbers of the calls that create tasks
+	exec    map[int]bool // numbers of the calls that execute
+	grow    map[int]bool // numbers of the calls that can make a file grow
+	targets map[int]bool // numbers of the calls that act on processes by number
+	again   map[int]bool // numbers of Config.Restart
+	guard   map[int]bool // numbers of the calls that map memory
+	made    map[int]bool // numbers of the calls that the tracer makes tasks make
+	number  struct{ openat2, mmap, mseal, fcntl int }
+	root    int
 
 	dying   atomic.Bool // the run is over: every tracee gets SIGKILL
 	outcome Outcome     // its Cause and Violation are guarded by mu
@@ -154,15 +154,15 @@ func Seize(root int, cfg Config) (*Tracer, error) {
 		return nil, fmt.Errorf("ptrace(PTRACE_SEIZE): %w", err)
 	}
 	t := &Tracer{
-		cfg:   cfg,
-		root:  root,
-		pidfd: pidfd,
-		spawn: calls(cfg.Table, SpawnCalls...),
-		exec:  calls(cfg.Table, ExecCalls...),
-		sends: calls(cfg.Table, SignalCalls...),
-		again: calls(cfg.Table, slices.Collect(maps.Keys(cfg.Restart))...),
-		guard: calls(cfg.Table, GuardCalls...),
-		made:  calls(cfg.Table, "openat2", "mmap", "mseal", "fcntl"),
+		cfg:     cfg,
+		root:    root,
+		pidfd:   pidfd,
+		spawn:   calls(cfg.Table, SpawnCalls...),
+		exec:    calls(cfg.Table, ExecCalls...),
+		targets: calls(cfg.Table, TargetCalls...),
+		again:   calls(cfg.Table, slices.Collect(maps.Keys(cfg.Restart))...),
+		guard:   calls(cfg.Table, GuardCalls...),
+		made:    calls(cfg.Table, "openat2", "mmap", "mseal", "fcntl"),
 		grow: calls(cfg.Table, "write", "writev", "pwrite64", "pwritev", "pwritev2", "sendfile", "splice",
 			"copy_file_range", "truncate", "ftruncate", "fallocate"),
 		early: make(map[int]int),

@@ -217,6 +217,15 @@ func TestSignalsOutside(t *testing.T) {
 	}
 }
 
+// TestOthersOutside shows that the parent's priority and processors can be set
+// where nothing forbids it.
+func TestOthersOutside(t *testing.T) {
+	a := cases.NewArena(t, testkit.Program(t, "escapes/processes", "dynamic")[0])
+	if _, out := outsideOfSandboxes(t, a, "others", "parent"); !strings.Contains(out, "others: setpriority") || !strings.Contains(out, "others: syscall(SYS_sched_setaffinity") {
+		t.Errorf("output %q", out)
+	}
+}
+
 // TestLimitsOff shows that each limit is what ends its program: without it the
 // program goes on until another one does.
 func TestLimitsOff(t *testing.T) {
