@@ -1,11 +1,13 @@
 package seccomp_test
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/seccomp"
 	"github.com/belljar/belljar/syscalls"
 )
@@ -109,4 +111,63 @@ func FuzzImportSystemd(f *testing.F) {
 			t.Error("an invalid policy")
 		}
 	})
+}
+
+// Random lists, exported and imported again, decide every call as before.
+func TestSystemdRoundTrip(t *testing.T) {
+	sets, err := seccomp.ReadSystemdSets([]byte(analyzed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := syscalls.Names()
+	for seed := range uint64(100) {
+		r := rand.New(rand.NewPCG(seed, 11))
+		allow, deny := policy.Action{Kind: policy.Allow}, policy.Action{Kind: policy.Deny, Errno: uint16(1 + r.IntN(40))}
+		p := &policy.Policy{Default: policy.Action{Kind: policy.Kill}, Rules: []policy.Rule{{Call: "execve", Do: allow}}}
+		usual := []policy.Action{allow}
+		if r.IntN(2) == 0 {
+			p.Default = deny
+		}
+		if r.IntN(2) == 0 {
+			p, usual = &policy.Policy{Default: allow}, []policy.Action{deny, {Kind: policy.Kill}, {Kind: policy.Deny, Errno: 4000}}
+		}
+		for range 1 + r.IntN(50) {
+			p.Rules = append(p.Rules, policy.Rule{Call: names[r.IntN(len(names))], Do: usual[r.IntN(len(usual))]})
+		}
+		unit, err := seccomp.ExportSystemd(p, sets, syscalls.AMD64, syscalls.I386)
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		again, err := seccomp.ImportSystemd("x.service", unit, sets)
+		if err != nil {
+			t.Fatalf("seed %d: %v\n%s", seed, err, unit)
+		}
+		for nr, name := range syscalls.AMD64.Calls() {
+			want, _ := p.Decide(syscalls.AMD64, nr, [6]uint64{})
+			if got, _ := again.Policy.Decide(syscalls.AMD64, nr, [6]uint64{}); got != want {
+				t.Fatalf("seed %d: %s: %s, was %s\n%s", seed, name, got, want, unit)
+			}
+		}
+	}
+}
+
+// What systemd's lists cannot say is an error that names the call.
+func TestExportSystemdRejects(t *testing.T) {
+	sets, _ := seccomp.ReadSystemdSets([]byte(analyzed))
+	for _, test := range []struct{ source, want string }{
+		{"default: kill\nsyscalls: {allow: [execve], when: [{call: ioctl, args: {1: {eq: 1}}, do: allow}]}", "ioctl: it depends on arguments"},
+		{"default: kill\nsyscalls: {allow: [execve], deny: {ENOSYS: [clone3]}}", "clone3: deny ENOSYS, but"},
+		{"default: kill\nsyscalls: {allow: [read]}", "execve: "},
+		{"default: allow\nsyscalls: {trap: [read]}", "read: a trap"},
+		{"default: trap", "default: a trap"},
+		{"default: allow", "every call is allowed"},
+	} {
+		p, err := policy.Parse("x.yaml", []byte("version: 1\n"+test.source))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := seccomp.ExportSystemd(p, sets, syscalls.AMD64); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q", test.source, err, test.want)
+		}
+	}
 }

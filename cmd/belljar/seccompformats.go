@@ -7,7 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/seccomp"
+	"github.com/belljar/belljar/syscalls"
 )
 
 // profileLimit is more than any container's profile needs, in bytes.
@@ -70,29 +72,38 @@ capabilities and this version of Linux.`,
 }
 
 func importUnit(name string, src []byte, setsFile string) (*seccomp.Profile, error) {
-	if setsFile == "" {
+	sets, err := readSets(setsFile)
+	if err != nil {
+		return nil, err
+	}
+	return seccomp.ImportSystemd(name, src, sets)
+}
+
+func readSets(file string) (seccomp.SystemdSets, error) {
+	if file == "" {
 		return nil, errors.New("--format systemd needs --sets FILE, with what systemd-analyze syscall-filter prints")
 	}
-	text, err := readInput(setsFile, profileLimit)
+	text, err := readInput(file, profileLimit)
 	if err != nil {
 		return nil, err
 	}
 	sets, err := seccomp.ReadSystemdSets(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", quote(setsFile), err)
+		return nil, fmt.Errorf("%s: %w", quote(file), err)
 	}
-	return seccomp.ImportSystemd(name, src, sets)
+	return sets, nil
 }
 
 func seccompExport() *cobra.Command {
 	var arches []string
-	var output string
+	var format, sets, output string
 	cmd := &cobra.Command{
 		Use:   "export FILE|PRESET",
-		Short: "Turn a policy's rules on calls into a container's seccomp profile",
+		Short: "Turn a policy's rules on calls into a container's profile or a unit's lines",
 		Long: `Turn a policy's rules on calls into a container's seccomp profile (JSON of OCI,
-which Docker and Podman take). It fails where the format has no words for a rule;
-"belljar seccomp compile" has.`,
+which Docker and Podman take), or with --format systemd into SystemCallFilter=
+lines of a unit. It fails where the format has no words for a rule; "belljar
+seccomp compile" has.`,
 		Args:              exactly(1, "a policy file or preset"),
 		ValidArgsFunction: completePolicyArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -104,7 +115,7 @@ which Docker and Podman take). It fails where the format has no words for a rule
 			if err != nil {
 				return err
 			}
-			text, err := seccomp.ExportOCI(p, tables...)
+			text, err := export(p, format, sets, tables)
 			if err != nil {
 				return fmt.Errorf("%s: %w", quote(args[0]), err)
 			}
@@ -112,6 +123,22 @@ which Docker and Podman take). It fails where the format has no words for a rule
 		},
 	}
 	archFlag(cmd, &arches)
+	cmd.Flags().StringVar(&format, "format", "oci", "oci or systemd")
+	cmd.Flags().StringVar(&sets, "sets", "", "what systemd-analyze syscall-filter prints, for --format systemd")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "write to a file instead of standard output")
 	return cmd
+}
+
+func export(p *policy.Policy, format, setsFile string, tables []*syscalls.Table) ([]byte, error) {
+	switch format {
+	case "oci":
+		return seccomp.ExportOCI(p, tables...)
+	case "systemd":
+		sets, err := readSets(setsFile)
+		if err != nil {
+			return nil, err
+		}
+		return seccomp.ExportSystemd(p, sets, tables...)
+	}
+	return nil, fmt.Errorf("--format %s: not one of oci, systemd", quote(format))
 }
