@@ -27,36 +27,39 @@ var filters = struct {
 // maxFilters bounds the cache, which is emptied when it is full.
 const maxFilters = 64
 
-// template is a compiled filter with the places where a launch token belongs.
+// template is compiled filters with the places where a launch token belongs.
 type template struct {
-	prog   bpf.Program
-	places []place
+	filters []bpf.Program
+	places  []place
 }
 
 // place is an instruction that compares half of a token's pointer.
 type place struct {
-	at, pointer int
-	high        bool
+	filter, at, pointer int
+	high                bool
 }
 
 // blank stands for the token in a template. Its halves are values that no
 // policy compares by accident, and all different.
 var blank = [3]uint64{0xb3111a20_b3111a21, 0xb3111a22_b3111a23, 0xb3111a24_b3111a25}
 
-// filter returns the policy as the kernel takes it, an array of struct
-// sock_filter.
-func (p *plan) filter(token *launch.Token) ([]byte, error) {
+// filters returns the policy as the kernel takes it: arrays of struct
+// sock_filter, more than one if the policy is long.
+func (p *plan) filters(token *launch.Token) ([][]byte, error) {
 	opts := p.filterOptions()
 	key := filterKey(p.policy, fmt.Sprint(p.supervisor, p.root != nil), opts.Trap, opts.Always, spelled(opts.Pass))
 	filters.Lock()
 	t := filters.byKey[key]
 	filters.Unlock()
 	if t == nil {
-		prog, err := seccomp.Compile(p.withoutDoors(), opts)
+		compiled, err := seccomp.CompileAll(p.withoutDoors(), opts)
 		if err != nil {
 			return nil, err
 		}
-		t = newTemplate(prog)
+		if opts.TrapAction == bpf.UserNotif && notifies(compiled[:len(compiled)-1]) {
+			return nil, fmt.Errorf("the policy is too long for one filter, and only one can have the listener that --supervisor notify needs; use ptrace")
+		}
+		t = newTemplate(compiled)
 		filters.Lock()
 		if len(filters.byKey) >= maxFilters {
 			clear(filters.byKey)
@@ -99,38 +102,48 @@ func (p *plan) tracerCalls(made map[string]bool) map[string][]policy.Cond {
 	return calls
 }
 
-func newTemplate(prog bpf.Program) *template {
-	t := &template{prog: prog}
-	for at, in := range prog {
-		for i, v := range blank {
-			switch in.K {
-			case uint32(v):
-				t.places = append(t.places, place{at, i, false})
-			case uint32(v >> 32):
-				t.places = append(t.places, place{at, i, true})
+// notifies reports whether a filter asks a listener.
+func notifies(filters []bpf.Program) bool {
+	return slices.ContainsFunc(filters, func(f bpf.Program) bool {
+		return slices.Contains(f, bpf.Instruction{Op: bpf.RET | bpf.K, K: bpf.UserNotif})
+	})
+}
+
+func newTemplate(filters []bpf.Program) *template {
+	t := &template{filters: filters}
+	for n, prog := range filters {
+		for at, in := range prog {
+			for i, v := range blank {
+				switch in.K {
+				case uint32(v):
+					t.places = append(t.places, place{n, at, i, false})
+				case uint32(v >> 32):
+					t.places = append(t.places, place{n, at, i, true})
+				}
 			}
 		}
 	}
 	return t
 }
 
-// encode lays the filter out with the token's pointers in their places.
-func (t *template) encode(pointers [3]uint64) []byte {
-	prog := slices.Clone(t.prog)
+// encode lays the filters out with the token's pointers in their places.
+func (t *template) encode(pointers [3]uint64) [][]byte {
+	filled := make([]bpf.Program, len(t.filters))
+	for i, f := range t.filters {
+		filled[i] = slices.Clone(f)
+	}
 	for _, p := range t.places {
 		k := pointers[p.pointer]
 		if p.high {
 			k >>= 32
 		}
-		prog[p.at].K = uint32(k)
+		filled[p.filter][p.at].K = uint32(k)
 	}
-	b := make([]byte, 0, 8*len(prog))
-	for _, in := range prog {
-		b = binary.NativeEndian.AppendUint16(b, in.Op)
-		b = append(b, in.Jt, in.Jf)
-		b = binary.NativeEndian.AppendUint32(b, in.K)
+	raw := make([][]byte, len(filled))
+	for i, f := range filled {
+		raw[i] = f.Raw()
 	}
-	return b
+	return raw
 }
 
 // spelled is a set of conditions, for a key.

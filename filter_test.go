@@ -1,7 +1,6 @@
 package belljar
 
 import (
-	"encoding/binary"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,24 +21,25 @@ func TestTemplate(t *testing.T) {
 			t.Fatal(err)
 		}
 		token := [3]uint64{0x1234_0000_5678, 0x7fff_1111_2222, 0x3f00_aaaa_bbb8}
-		got := newTemplate(prog).encode(token)
+		got := newTemplate([]bpf.Program{prog}).encode(token)
 		o.Exec = &token
 		want, err := seccomp.Compile(p, o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, decode(got)); diff != "" {
+		if diff := cmp.Diff([][]byte{want.Raw()}, got); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
 }
 
-func decode(b []byte) bpf.Program {
-	prog := make(bpf.Program, 0, len(b)/8)
-	for ; len(b) > 0; b = b[8:] {
-		prog = append(prog, bpf.Instruction{Op: binary.NativeEndian.Uint16(b), Jt: b[2], Jf: b[3], K: binary.NativeEndian.Uint32(b[4:])})
+// A policy that is too long for one filter is refused where several would need
+// the listener, of which there is one.
+func TestNotifies(t *testing.T) {
+	asks, answers := bpf.Program{{Op: bpf.RET | bpf.K, K: bpf.UserNotif}}, bpf.Program{{Op: bpf.RET | bpf.K, K: bpf.Allow}}
+	if !notifies([]bpf.Program{answers, asks}) || notifies([]bpf.Program{answers}) || notifies(nil) {
+		t.Error("which filters ask a listener")
 	}
-	return prog
 }
 
 // What changes a filter changes its key.

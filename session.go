@@ -70,7 +70,7 @@ func (s *session) build() (err error) {
 	if s.token, err = launch.NewToken(p.path, p.cmd.Args, p.cmd.Env); err != nil {
 		return err
 	}
-	filter, err := p.filter(s.token)
+	filters, err := p.filters(s.token)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (s *session) build() (err error) {
 	program := launch.Program{
 		Dir: p.dir, Files: s.files.fds, Umask: umask, Limits: p.rlimits(s.files.largest()),
 		SetIDs: p.setIDs(), UID: p.uid, GID: p.gid, Privileged: p.setIDs() || p.userNS,
-		Parent: life, Restrict: p.landlock.With(p.path, landlock.Held(s.files.fds)).Steps(), Gate: &s.gate, Filter: filter, Token: s.token,
+		Parent: life, Restrict: p.landlock.With(p.path, landlock.Held(s.files.fds)).Steps(), Gate: &s.gate, Filters: filters, Token: s.token,
 	}
 	if p.supervisor == Notify {
 		program.Listener = &s.listener

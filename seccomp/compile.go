@@ -51,11 +51,22 @@ const x32Bit = 0x40000000
 // kernel (since 5.11) need not run the filter for calls that are always
 // allowed. It fails with *policy.Error for a policy that is not valid, and
 // where the filter would be longer than the kernel takes.
+//
+// [CompileAll] makes several filters of a policy that is too long for one.
 func Compile(p *policy.Policy, o Options) (bpf.Program, error) { return compile(p, o, false) }
 
 // compile may leave out no test for what earlier ones have shown, which is how
 // tests compare programs with their plain reading.
 func compile(p *policy.Policy, o Options, plain bool) (bpf.Program, error) {
+	c, err := newCompiler(p, o)
+	if err != nil {
+		return nil, err
+	}
+	c.plain = plain
+	return c.compile(everyCall)
+}
+
+func newCompiler(p *policy.Policy, o Options) (*compiler, error) {
 	if o.Table == nil {
 		return nil, fmt.Errorf("compile filter: no table of system calls for this architecture")
 	}
@@ -63,7 +74,12 @@ func compile(p *policy.Policy, o Options, plain bool) (bpf.Program, error) {
 		return nil, err
 	}
 	o.TrapAction = cmp.Or(o.TrapAction, bpf.Trace)
-	c := compiler{Options: o, plain: plain, fallback: o.answer(p.Default), rules: rulesByCall(p)}
+	return &compiler{Options: o, fallback: o.answer(p.Default), rules: rulesByCall(p)}, nil
+}
+
+// compile returns a filter that decides some calls and allows the others.
+func (c *compiler) compile(decides func(call string) bool) (bpf.Program, error) {
+	c.graph, c.decides = bpf.Graph{}, decides
 	prog, err := c.graph.Assemble(c.architectures())
 	if err != nil {
 		return nil, fmt.Errorf("compile filter: %w", err)
@@ -92,6 +108,9 @@ type compiler struct {
 	rules    map[string][]*policy.Rule
 	fallback uint32 // the answer to a call that no rule names
 	steps    []step // of the call in hand
+	// decides says which calls the filter decides, and for "" whether it decides
+	// numbers that are no calls.
+	decides func(call string) bool
 }
 
 // architectures returns the root: one section for each AUDIT_ARCH.
@@ -114,6 +133,9 @@ func (c *compiler) architectures() bpf.Node {
 // section decides the calls of tables that share an AUDIT_ARCH.
 func (c *compiler) section(tables []*syscalls.Table) bpf.Node {
 	kill, fallback := c.graph.Return(bpf.KillProcess), c.graph.Return(c.fallback)
+	if !c.decides("") {
+		fallback = c.graph.Return(bpf.Allow)
+	}
 	spans := []span{{first: 0, node: fallback}}
 	if tables[0].Audit == syscalls.AMD64.Audit {
 		// Without a table for it, each half of the numbers is killed.
@@ -170,6 +192,9 @@ func rulesByCall(p *policy.Policy) map[string][]*policy.Rule {
 // call returns the node that decides one call: its conditional rules, then the
 // first rule without conditions or the default.
 func (c *compiler) call(t *syscalls.Table, name string) bpf.Node {
+	if !c.decides(name) {
+		return c.graph.Return(bpf.Allow)
+	}
 	d := decision{Graph: &c.graph, plain: c.plain, steps: c.steps[:0]}
 	last, rules := c.fallback, c.rules[name]
 	if c.Always[name] && t == c.Table {

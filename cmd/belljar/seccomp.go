@@ -116,11 +116,15 @@ func tablesFor(arches []string) ([]*syscalls.Table, error) {
 func seccompCompile() *cobra.Command {
 	var arches []string
 	var format, output string
+	var index int
 	cmd := &cobra.Command{
 		Use:   "compile FILE|PRESET",
 		Short: "Compile a policy's rules on calls to a filter",
 		Long: `Compile a policy's rules on calls to a filter. Rules on files, networks and
-counts need a supervisor and are not in it.`,
+counts need a supervisor and are not in it.
+
+A policy that is too long for one filter (4096 instructions) is compiled to
+several, to be installed in this order.`,
 		Args:              exactly(1, "a policy file or preset"),
 		ValidArgsFunction: completePolicyArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -132,14 +136,22 @@ counts need a supervisor and are not in it.`,
 			if err != nil {
 				return err
 			}
-			prog, err := seccomp.Compile(p, seccomp.Options{Table: tables[0], Also: tables[1:]})
+			compiled, err := seccomp.CompileAll(p, seccomp.Options{Table: tables[0], Also: tables[1:]})
 			if err != nil {
 				return err
 			}
-			return writeFilter(cmd.OutOrStdout(), output, format, prog)
+			if len(compiled) == 1 && index < 0 {
+				return writeFilter(cmd.OutOrStdout(), output, format, compiled[0])
+			}
+			var filters []named
+			for i, f := range compiled {
+				filters = append(filters, named{fmt.Sprintf("filter %d of %d", i, len(compiled)), f})
+			}
+			return writeFilters(cmd.OutOrStdout(), output, format, filters, index)
 		},
 	}
 	archFlag(cmd, &arches)
+	cmd.Flags().IntVar(&index, "index", -1, "only one filter, counted from 0")
 	cmd.Flags().StringVar(&format, "format", "text", "text, rules, raw or c")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "write to a file instead of standard output")
 	return cmd

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -38,13 +39,7 @@ sandbox, and followed to its end; that needs nothing.`,
 			if err != nil {
 				return err
 			}
-			if index >= len(filters) {
-				return fmt.Errorf("--index %d: there are %d filters, counted from 0", index, len(filters))
-			}
-			if index >= 0 {
-				return writeFilter(cmd.OutOrStdout(), "", format, filters[index].filter)
-			}
-			return writeFilters(cmd.OutOrStdout(), format, filters)
+			return writeFilters(cmd.OutOrStdout(), "", format, filters, index)
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "text, rules, raw or c")
@@ -89,20 +84,29 @@ func watched(args []string) ([]named, error) {
 	return out, nil
 }
 
-func writeFilters(out io.Writer, format string, filters []named) error {
+// writeFilters writes one filter, or with index -1 all of them, which only
+// formats for reading can.
+func writeFilters(out io.Writer, file, format string, filters []named, index int) error {
+	if index >= len(filters) {
+		return fmt.Errorf("--index %d: there are %d filters, counted from 0", index, len(filters))
+	}
+	if index >= 0 {
+		return writeFilter(out, file, format, filters[index].filter)
+	}
 	if format != "text" && format != "rules" && len(filters) > 1 {
 		return fmt.Errorf("there are %d filters; choose one for --format %s with --index", len(filters), quote(format))
 	}
 	if len(filters) == 0 {
 		return statusError{status: 1, err: errors.New("no filters")}
 	}
+	var text bytes.Buffer
 	for _, f := range filters {
 		if format == "text" || format == "rules" {
-			fmt.Fprintf(out, "# %s, %d instructions\n", f.from, len(f.filter))
+			fmt.Fprintf(&text, "# %s, %d instructions\n", f.from, len(f.filter))
 		}
-		if err := writeFilter(out, "", format, f.filter); err != nil {
+		if err := writeFilter(&text, "", format, f.filter); err != nil {
 			return err
 		}
 	}
-	return nil
+	return writeOutput(out, file, text.Bytes())
 }

@@ -92,7 +92,7 @@ func TestFailedStep(t *testing.T) {
 		{"directory as program", nil, "/", "execve", syscall.EACCES},
 		{"missing directory", func(p *launch.Program) { p.Dir = "/nonexistent" }, "/bin/true", "chdir", syscall.ENOENT},
 		{"bad file", func(p *launch.Program) { p.Files = append(p.Files, 1000) }, "/bin/true", "dup3", syscall.EBADF},
-		{"bad filter", func(p *launch.Program) { p.Filter = make([]byte, 8) }, "/bin/true", "seccomp", syscall.EINVAL},
+		{"bad filter", func(p *launch.Program) { p.Filters = [][]byte{make([]byte, 8)} }, "/bin/true", "seccomp", syscall.EINVAL},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

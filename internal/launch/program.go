@@ -31,9 +31,11 @@ type Program struct {
 	// root, with no_new_privs and its own descriptors only. The steps may use
 	// Spare descriptors at a time.
 	Restrict []Step
-	Filter   []byte // seccomp filter, an array of struct sock_filter; nil: none
-	// Listener takes the number of the filter's listener, which is closed when
-	// the program is executed; nil: the filter has none.
+	// Filters are seccomp filters, arrays of struct sock_filter, in the order in
+	// which they are installed. Each but the last must allow seccomp(2).
+	Filters [][]byte
+	// Listener takes the number of the last filter's listener, which is closed
+	// when the program is executed; nil: it has none.
 	Listener *Slot
 	Token    *Token // the arguments of execve
 }
@@ -76,8 +78,12 @@ func (p *Program) Process() *Process {
 	for _, r := range late {
 		s = append(s, r.step())
 	}
-	if p.Filter != nil {
-		s = append(s, filterStep(p.Filter, p.Listener))
+	for i, filter := range p.Filters {
+		listener := p.Listener
+		if i < len(p.Filters)-1 {
+			listener = nil
+		}
+		s = append(s, filterStep(filter, listener))
 	}
 	return &Process{Name: "program", Steps: append(s, p.Token.step())}
 }

@@ -20,13 +20,23 @@ type filterProgram struct {
 // sockFilterSize is sizeof(struct sock_filter).
 const sockFilterSize = 8
 
-// ConfineAllThreads gives every thread of this process no_new_privs and a
-// filter, an array of struct sock_filter (SECCOMP_FILTER_FLAG_TSYNC, Linux
-// 3.17). It changes all of them or none. The caller must be locked to its thread.
-func ConfineAllThreads(code []byte) error {
+// ConfineAllThreads gives every thread of this process no_new_privs and
+// filters, arrays of struct sock_filter. The caller must be locked to its thread.
+func ConfineAllThreads(filters ...[]byte) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("prctl(PR_SET_NO_NEW_PRIVS): %w", err)
 	}
+	for _, code := range filters {
+		if err := filterAllThreads(code); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// filterAllThreads gives every thread a filter, or none of them
+// (SECCOMP_FILTER_FLAG_TSYNC, Linux 3.17).
+func filterAllThreads(code []byte) error {
 	prog := filterProgram{len: uint16(len(code) / sockFilterSize), code: unsafe.SliceData(code)}
 	tid, _, errno := syscall.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&prog)))
 	if errno != 0 {

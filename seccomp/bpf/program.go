@@ -70,6 +70,13 @@ var seccompOps = func() (ok [256]bool) {
 	return ok
 }()
 
+// LengthError says that a program is longer than the kernel takes.
+type LengthError struct{ Len int }
+
+func (e *LengthError) Error() string {
+	return fmt.Sprintf("program has %d instructions, the kernel takes %d", e.Len, MaxLen)
+}
+
 // Check reports whether seccomp(2) would take the program, by the rules of
 // bpf_check_classic (net/core/filter.c) and seccomp_check_filter.
 func (p Program) Check() error {
@@ -77,7 +84,7 @@ func (p Program) Check() error {
 		return errors.New("empty program")
 	}
 	if len(p) > MaxLen {
-		return fmt.Errorf("program has %d instructions, the kernel takes %d", len(p), MaxLen)
+		return &LengthError{len(p)}
 	}
 	for i, in := range p {
 		if err := p.checkOne(i, in); err != nil {

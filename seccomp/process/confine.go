@@ -11,20 +11,25 @@ import (
 	"github.com/belljar/belljar/syscalls"
 )
 
-// Load applies a filter to every thread of this process, those to come
+// Load applies filters to every thread of this process, those to come
 // included, for good. It sets no_new_privs. It fails, and changes no thread, for a
 // filter that the kernel would not take and where a thread has filters that
-// the calling thread does not have.
+// the calling thread does not have. Of several filters each but the last must
+// allow seccomp(2), as those of [seccomp.CompileAll] do.
 //
 // A Go program needs more calls than it makes itself: the run-time library uses
 // futex, mmap, madvise, sigaltstack, tgkill and others at any time.
-func Load(p bpf.Program) error {
-	if err := p.Check(); err != nil {
-		return fmt.Errorf("load filter: %w", err)
+func Load(filters ...bpf.Program) error {
+	var raw [][]byte
+	for _, p := range filters {
+		if err := p.Check(); err != nil {
+			return fmt.Errorf("load filter: %w", err)
+		}
+		raw = append(raw, p.Raw())
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if err := sys.ConfineAllThreads(p.Raw()); err != nil {
+	if err := sys.ConfineAllThreads(raw...); err != nil {
 		return fmt.Errorf("load filter: %w", err)
 	}
 	return nil
@@ -42,9 +47,9 @@ func Confine(p *policy.Policy) error {
 			return fmt.Errorf("confine: %s is a trap, and nobody is there to answer it", r.Call)
 		}
 	}
-	prog, err := seccomp.Compile(p, seccomp.Options{Table: t})
+	filters, err := seccomp.CompileAll(p, seccomp.Options{Table: t})
 	if err != nil {
 		return err
 	}
-	return Load(prog)
+	return Load(filters...)
 }

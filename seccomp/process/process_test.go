@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 		confined()
 	case "refused":
 		refused()
+	case "divided":
+		divided()
 	}
 }
 
@@ -91,6 +93,38 @@ func refused() {
 	}
 	if err := process.Load(bpf.Program{{Op: 0xff}}); err == nil {
 		fmt.Println("a bad filter was loaded")
+	}
+	fmt.Println("end")
+}
+
+// divided confines itself to a policy that is too long for one filter and that
+// allows no further ones, and tells what calls say that different filters
+// decide.
+func divided() {
+	p := &policy.Policy{Default: policy.Action{Kind: policy.Allow}}
+	for n, call := range []string{"fchmod", "getpriority", "umask"} {
+		var multiples []uint64
+		for i := range uint64(2500) {
+			multiples = append(multiples, i*uint64(n+2))
+		}
+		p.Rules = append(p.Rules, policy.Rule{Call: call, Do: policy.Action{Kind: policy.Deny, Errno: uint16(syscall.ENOTTY)},
+			When: []policy.Cond{{Arg: 0, Op: policy.In, Values: multiples}}})
+	}
+	p.Rules = append(p.Rules, policy.Rule{Call: "seccomp"})
+	filters, err := seccomp.CompileAll(p, seccomp.Options{Table: syscalls.ForGOARCH(runtime.GOARCH)})
+	if err == nil {
+		err = process.Confine(p)
+	}
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println(len(filters) > 1)
+	for n, nr := range []uintptr{syscall.SYS_FCHMOD, syscall.SYS_GETPRIORITY, syscall.SYS_UMASK} {
+		for _, arg := range []uintptr{2000 * uintptr(n+2), 2000*uintptr(n+2) + 1} {
+			_, _, errno := syscall.RawSyscall(nr, arg, 0, 0)
+			fmt.Println(errno == syscall.ENOTTY)
+		}
 	}
 	fmt.Println("end")
 }
@@ -178,6 +212,14 @@ func TestLoadRefuses(t *testing.T) {
 	_, out := start(t, "refused")
 	if got := lines(out); len(got) > 0 {
 		t.Error(got)
+	}
+}
+
+// Of a long policy every filter is installed, though it forbids to install any.
+func TestConfineDivided(t *testing.T) {
+	_, out := start(t, "divided")
+	if diff := cmp.Diff([]string{"true", "true", "false", "true", "false", "true", "false"}, lines(out)); diff != "" {
+		t.Error(diff)
 	}
 }
 
