@@ -29,6 +29,7 @@ const (
 	sealPage          // mseal of it, then the own call anew
 	openFile          // openat2 instead of the own open
 	dupFile           // fcntl instead of the own open
+	noRoom            // a call that fails, then the own call anew
 )
 
 // MadeCalls returns the calls that the tracer makes programs make and that a
@@ -135,9 +136,10 @@ func (t *Tracer) openPath(tid int, k *task, o *supervise.Opening, dir int, path 
 func (t *Tracer) openat2(tid int, k *task, dir int, name string, how openHow) {
 	m := &k.made
 	var ok bool
-	if m.slot, ok = t.slots.take(); !ok {
-		// As many threads wait in openings that block.
-		t.refuse(tid, k, syscall.ENFILE)
+	if m.slot, ok = t.takeSlot(); !ok {
+		// As many threads are about to read theirs, and will do so if they are let run.
+		m.what = noRoom
+		t.make(tid, k, t.number.openat2, [6]uint64{})
 		return
 	}
 	m.what = openFile
@@ -259,6 +261,8 @@ func (t *Tracer) after(tid int, k *task, m *made, result uint64) (next sys.Regs,
 			p.addr = 0
 			return m.own.Done(failure(syscall.ENOMEM)), false
 		}
+		return m.own.Again(), true
+	case noRoom:
 		return m.own.Again(), true
 	}
 	if k.again < maxAgain && (m.links && errno == syscall.ELOOP || m.leaves && errno == syscall.EXDEV) {

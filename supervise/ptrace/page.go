@@ -53,6 +53,26 @@ func (s *slots) release(slot int) {
 	}
 }
 
+// takeSlot takes a slot that nobody uses. A task that sleeps in its opening, such
+// as one of a FIFO, has read what is in its own and needs it no more: the kernel
+// copies a call's arguments before it looks anything up, and waits for memory
+// without being interruptible, which is another state.
+func (t *Tracer) takeSlot() (int, bool) {
+	if slot, ok := t.slots.take(); ok {
+		return slot, true
+	}
+	for tid, k := range t.tasks {
+		if k.made.what != openFile || k.made.slot < 0 {
+			continue
+		}
+		if st, err := hostProc.Stat(tid); err == nil && st.State == 'S' {
+			t.slots.release(k.made.slot)
+			k.made.slot = -1
+		}
+	}
+	return t.slots.take()
+}
+
 // close forgets the page, which is another process's or gone with its memory.
 func (p *page) close() {
 	if p.mem >= 0 {
