@@ -120,6 +120,6 @@ func hexadecimal(v *view) {
 	}
 	v.hex(v.result)
 }
-func opened(v *view) { v.file(int32(v.result)) }
+func opened(v *view) { v.newFile(int32(v.result)) }
 
 func octal(v *view) { v.printf("%03o", v.result) }

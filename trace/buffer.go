@@ -1,6 +1,9 @@
 package trace
 
-import "iter"
+import (
+	"iter"
+	"slices"
+)
 
 // Buffer is a sink that keeps events in memory, up to a bound. What comes when
 // it is full is counted and not kept.
@@ -27,7 +30,9 @@ func (b *Buffer) Write(e *Event) error {
 		return nil
 	}
 	b.size += n
-	b.events = append(b.events, e)
+	own := *e
+	own.Args, own.Raw, own.Uses = slices.Clone(e.Args), slices.Clone(e.Raw), slices.Clone(e.Uses)
+	b.events = append(b.events, &own)
 	return nil
 }
 

@@ -2,8 +2,6 @@ package trace
 
 import (
 	"net/netip"
-	"os"
-	"strconv"
 	"strings"
 )
 
@@ -38,7 +36,7 @@ func (p peers) learn(v *view, call string) {
 	default:
 		return
 	}
-	name := linkOf(v.trap.TID, fd)
+	name := v.names.name(v.trap, fd, false)
 	if _, known := p[name]; !strings.HasPrefix(name, "socket:") || !known && len(p) >= maxPeers {
 		return
 	}
@@ -68,16 +66,4 @@ func endpoint(b []byte) string {
 	default:
 		return familySet.name(uint64(family))
 	}
-}
-
-// linkOf is what /proc says that a descriptor is, "" if it is none.
-func linkOf(tid int, fd int32) string {
-	var path [64]byte
-	p := strconv.AppendInt(append(path[:0], "/proc/"...), int64(tid), 10)
-	p = strconv.AppendInt(append(p, "/fd/"...), int64(fd), 10)
-	name, err := os.Readlink(string(p))
-	if err != nil {
-		return ""
-	}
-	return name
 }

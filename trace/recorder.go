@@ -2,14 +2,14 @@ package trace
 
 import (
 	"fmt"
-	"os"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
-	"github.com/belljar/belljar/internal/proc"
 	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/supervise"
 	"github.com/belljar/belljar/syscalls"
@@ -31,7 +31,8 @@ type Recorder struct {
 	begin   time.Time
 	seq     uint64
 	view    view
-	pending map[int]*Event // calls that have not returned, by thread
+	pending map[int]*entered // calls that have not returned, by thread
+	spare   []*entered       // to be used again
 	failed  error
 
 	gauges struct { // apart from the rest, which may be waiting for the sink
@@ -61,25 +62,51 @@ func (r *Recorder) Watches(call string) bool {
 	return false
 }
 
+// entered is a call that is under way: its event, and how it is shown.
+type entered struct {
+	event Event
+	raw   [6]uint64
+	shown *format
+}
+
+// sees reports whether all these calls are recorded.
+func (r *Recorder) sees(calls iter.Seq[string]) bool {
+	for call := range calls {
+		if !r.Watches(call) {
+			return false
+		}
+	}
+	return true
+}
+
 // Entered begins the event of a call.
 func (r *Recorder) Entered(t *supervise.Trap) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e := &Event{Kind: Call, PID: t.PID, TID: t.TID, Time: r.now(), Syscall: callName(t)}
+	now := r.now()
 	r.drop(t.TID)
-	r.arguments(t, e, false)
-	r.pending[t.TID] = e
+	c := r.take()
+	e := &c.event
+	e.Kind, e.PID, e.TID, e.Time, e.Syscall = Call, t.PID, t.TID, now, callName(t)
+	c.shown = formatOf(t, e.Syscall)
+	c.raw = t.Args
+	e.Raw = c.raw[:max(syscalls.Args(e.Syscall).Count(), 0)]
+	e.Args = slices.Grow(e.Args[:0], len(c.shown.args))[:len(c.shown.args)]
+	clear(e.Args)
+	r.arguments(t, c, false)
+	r.pending[t.TID] = c
 }
 
 // Returned completes it.
 func (r *Recorder) Returned(t *supervise.Trap, d supervise.Decision, result uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e := r.pending[t.TID]
-	if e == nil {
+	c := r.pending[t.TID]
+	if c == nil {
 		return
 	}
 	delete(r.pending, t.TID)
+	e := &c.event
 	e.Duration = r.now() - e.Time
 	e.Return, e.Rule = int64(result), d.Rule
 	e.Decision = decisionNames[d.Kind]
@@ -89,9 +116,29 @@ func (r *Recorder) Returned(t *supervise.Trap, d supervise.Decision, result uint
 	r.view.result, r.view.failed = result, errnoOf(result) != 0
 	r.view.trap = t
 	r.view.peers.learn(&r.view, e.Syscall)
-	r.arguments(t, e, true)
-	r.result(e, d)
-	r.write(e)
+	if forget := stale[e.Syscall]; forget != nil {
+		forget(&r.view.names, t)
+	}
+	r.arguments(t, c, true)
+	r.result(c, d)
+	r.finish(c)
+}
+
+// take returns an event to begin, finish writes one that is complete. No sink
+// keeps events, so that most calls need no new memory.
+func (r *Recorder) take() *entered {
+	if n := len(r.spare); n > 0 {
+		c := r.spare[n-1]
+		r.spare = r.spare[:n-1]
+		return c
+	}
+	return new(entered)
+}
+
+func (r *Recorder) finish(c *entered) {
+	r.write(&c.event)
+	c.event = Event{Args: c.event.Args[:0], Uses: c.event.Uses[:0]}
+	r.spare = append(r.spare, c)
 }
 
 // now is the time since the recorder was first used.
@@ -101,19 +148,21 @@ func (r *Recorder) now() time.Duration {
 		r.gauges.Lock()
 		r.gauges.begin = r.begin
 		r.gauges.Unlock()
-		r.pending = make(map[int]*Event)
+		r.pending = make(map[int]*entered)
 		r.view.peers, r.view.plain = make(peers), r.Plain
+		r.view.names.tables = make(map[int]map[int32]string)
+		r.view.names.on = r.sees(maps.Keys(stale)) && r.sees(slices.Values([]string{"execve", "execveat"}))
 	}
 	return time.Since(r.begin)
 }
 
 // drop writes an event whose call never returned to its thread.
 func (r *Recorder) drop(tid int) {
-	if e := r.pending[tid]; e != nil {
+	if c := r.pending[tid]; c != nil {
 		delete(r.pending, tid)
-		e.Duration = r.now() - e.Time
-		e.Result = "?"
-		r.write(e)
+		c.event.Duration = r.now() - c.event.Time
+		c.event.Result = "?"
+		r.finish(c)
 	}
 }
 
@@ -133,29 +182,36 @@ func (r *Recorder) put(e *Event) {
 
 // arguments shows a call's arguments, those that the kernel fills in only when
 // it has returned.
-func (r *Recorder) arguments(t *supervise.Trap, e *Event, returned bool) {
+func (r *Recorder) arguments(t *supervise.Trap, c *entered, returned bool) {
 	v := &r.view
 	v.trap, v.text, v.plain = t, r.Text, r.Plain
 	if v.text == 0 {
 		v.text = 32
 	}
-	shown := formatOf(t, e.Syscall)
-	if !returned {
-		e.Args = make([]string, len(shown.args))
-		e.Raw = append([]uint64(nil), t.Args[:max(syscalls.Args(e.Syscall).Count(), 0)]...)
-	}
-	for i, a := range shown.args {
+	// The words are cut out of one string.
+	var ends [6]int
+	v.out = v.out[:0]
+	for i, a := range c.shown.args {
 		if a.out == returned {
-			v.out = v.out[:0]
 			a.show(v, i)
-			e.Args[i] = string(v.out)
 		}
+		ends[i] = len(v.out)
+	}
+	if len(v.out) == 0 {
+		return
+	}
+	text, begin := string(v.out), 0
+	for i, a := range c.shown.args {
+		if a.out == returned {
+			c.event.Args[i] = text[begin:ends[i]]
+		}
+		begin = ends[i]
 	}
 }
 
 // result shows what the call returned.
-func (r *Recorder) result(e *Event, d supervise.Decision) {
-	v := &r.view
+func (r *Recorder) result(c *entered, d supervise.Decision) {
+	v, e := &r.view, &c.event
 	v.out = v.out[:0]
 	errno := errnoOf(v.result)
 	switch restart, ok := restarts[errno]; {
@@ -168,7 +224,7 @@ func (r *Recorder) result(e *Event, d supervise.Decision) {
 		e.Return, e.Errno = -1, syscalls.ErrnoName(uint16(errno))
 		v.printf("-1 %s (%s)", e.Errno, errnoText(errno))
 	default:
-		formatOf(v.trap, e.Syscall).ret(v)
+		c.shown.ret(v)
 		if moves[e.Syscall] {
 			e.Bytes = e.Return
 		}
@@ -203,123 +259,4 @@ func callName(t *supervise.Trap) string {
 		return name
 	}
 	return fmt.Sprintf("syscall_%#x", t.Nr)
-}
-
-// Signalled records a signal.
-func (r *Recorder) Signalled(pid, tid int, s supervise.SignalInfo) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.write(&Event{Kind: Signal, Time: r.now(), PID: pid, TID: tid, Signal: signalName(int(s.Signal)), Text: signalText(s)})
-}
-
-// Forked records a new thread or process.
-func (r *Recorder) Forked(pid, tid, child int, thread bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.write(&Event{Kind: Fork, Time: r.now(), PID: pid, TID: tid, Child: child, Thread: thread})
-}
-
-// Executed records that a process has another program.
-func (r *Recorder) Executed(pid, former int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	e := &Event{Kind: Exec, Time: r.now(), PID: pid, TID: pid}
-	if program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil {
-		e.Program = Quote(program)
-	}
-	if former != pid {
-		r.drop(pid)
-		if p := r.pending[former]; p != nil {
-			delete(r.pending, former)
-			p.TID = pid
-			r.pending[pid] = p
-		}
-	}
-	e.Args, e.Uses = commandLine(pid), mappedPrograms(pid)
-	r.write(e)
-}
-
-// mappedPrograms are the files that a process begins with as code: its program
-// and the loader.
-func mappedPrograms(pid int) []Use {
-	maps, err := proc.FS("").Maps(pid)
-	if err != nil {
-		return nil
-	}
-	var uses []Use
-	for _, m := range maps {
-		u := Use{Path: Quote(m.Path), Access: policy.Exec.String()}
-		if m.Perms[2] == 'x' && strings.HasPrefix(m.Path, "/") && !slices.Contains(uses, u) {
-			uses = append(uses, u)
-		}
-	}
-	return uses
-}
-
-// maxArguments bounds what is shown of a command line.
-const maxArguments = 32
-
-// commandLine is a process's, each word quoted.
-func commandLine(pid int) []string {
-	f, err := os.Open(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	var room [4096]byte
-	n, _ := f.Read(room[:])
-	var words []string
-	for word := range strings.SplitSeq(strings.TrimSuffix(string(room[:n]), "\x00"), "\x00") {
-		if len(words) == maxArguments {
-			return append(words, "...")
-		}
-		words = append(words, string(appendQuoted(nil, []byte(word), false)))
-	}
-	return words
-}
-
-// Ended records the end of a thread.
-func (r *Recorder) Ended(pid, tid int, status syscall.WaitStatus) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.now()
-	r.drop(tid)
-	e := &Event{Kind: Exit, Time: r.now(), PID: pid, TID: tid}
-	if status.Signaled() {
-		e.Signal = signalName(int(status.Signal()))
-	} else {
-		e.Status = status.ExitStatus()
-	}
-	r.write(e)
-}
-
-// Used takes note of what the run has used so far. Its event is written with
-// the next one: a sink may have to wait, and whoever calls this must not.
-func (r *Recorder) Used(u supervise.Usage) {
-	r.gauges.Lock()
-	defer r.gauges.Unlock()
-	if begin := r.gauges.begin; !begin.IsZero() && len(r.gauges.waiting) < maxGauges {
-		r.gauges.waiting = append(r.gauges.waiting, &Event{Kind: Usage, Time: time.Since(begin), Used: &Used{u.CPU, u.Memory, u.Output, u.Tasks}})
-	}
-}
-
-// maxGauges bounds the events that wait while a program does nothing.
-const maxGauges = 256
-
-// writeGauges writes the events that have waited.
-func (r *Recorder) writeGauges() {
-	r.gauges.Lock()
-	waiting := r.gauges.waiting
-	r.gauges.waiting = nil
-	r.gauges.Unlock()
-	for _, e := range waiting {
-		r.put(e)
-	}
-}
-
-// Note adds a remark of Belljar's own to the record.
-func (r *Recorder) Note(text string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.write(&Event{Kind: Note, Time: r.now(), Text: Quote(text)})
 }

@@ -36,20 +36,35 @@ func entries(v *view, i int) {
 		v.pointer(v.arg(i))
 		return
 	}
-	n := 0
-	for at := uint64(0); at < v.result; n++ {
-		b := v.read(v.arg(i)+at+16, 2)
-		if b == nil || ne.Uint16(b) == 0 {
-			break
-		}
-		at += uint64(ne.Uint16(b))
-	}
+	n := v.countEntries(v.arg(i), v.result)
 	v.pointer(v.arg(i))
 	if n == 1 {
 		v.add(" /* 1 entry */")
 		return
 	}
 	v.printf(" /* %d entries */", n)
+}
+
+// countEntries walks along the lengths in struct linux_dirent64.
+func (v *view) countEntries(addr, size uint64) (n int) {
+	const lengthAt, least = 16, 24 // bytes
+	for at := uint64(0); size-at >= least && at < size; {
+		b := v.read(addr+at, int(min(size-at, uint64(len(v.room)))))
+		used := 0
+		for used+least <= len(b) {
+			length := int(ne.Uint16(b[used+lengthAt:]))
+			if length < least {
+				return n
+			}
+			used += length
+			n++
+		}
+		if used == 0 {
+			return n
+		}
+		at += uint64(used)
+	}
+	return n
 }
 
 // fcntlValue is fcntl's third argument, which not every command has.

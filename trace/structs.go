@@ -185,9 +185,9 @@ var (
 	descriptors = structureOut(8, func(v *view, b []byte) {
 		first, second := int32(ne.Uint32(b)), int32(ne.Uint32(b[4:]))
 		v.add("[")
-		v.file(first)
+		v.newFile(first)
 		v.add(", ")
-		v.file(second)
+		v.newFile(second)
 		v.add("]")
 	})
 )

@@ -26,7 +26,7 @@ func (t *Text) Write(e *Event) error {
 		return nil // numbers for pictures
 	}
 	b := t.line[:0]
-	b = fmt.Appendf(b, "%-7d ", e.TID)
+	b = append(padded(strconv.AppendInt(b, int64(e.TID), 10), tidWidth), ' ')
 	if t.Times {
 		b = fmt.Appendf(b, "%11.6f ", e.Time.Seconds())
 	}
@@ -49,16 +49,24 @@ func (t *Text) Write(e *Event) error {
 	return err
 }
 
+// tidWidth is that of a thread's number, which stands on the left.
+const tidWidth = 7
+
+// padded fills a line with spaces up to a length.
+func padded(b []byte, length int) []byte {
+	for len(b) < length {
+		b = append(b, ' ')
+	}
+	return b
+}
+
 // resultColumn is where strace begins the result if the call is short.
 const resultColumn = 40
 
 func (t *Text) call(b []byte, e *Event) []byte {
 	begin := len(b)
 	b = AppendCall(b, e)
-	for len(b)-begin < resultColumn-1 {
-		b = append(b, ' ')
-	}
-	b = append(b, " = "...)
+	b = append(padded(b, begin+resultColumn-1), " = "...)
 	b = append(b, e.Result...)
 	if t.Times {
 		b = append(b, " <"...)

@@ -14,6 +14,7 @@ import (
 // the kernel fills in, again when it has returned.
 type view struct {
 	trap   *supervise.Trap
+	names  descriptorNames
 	peers  peers  // of sockets
 	plain  bool   // descriptors are not named
 	text   int    // how many bytes of a buffer are shown
@@ -83,10 +84,11 @@ func (v *view) string(addr uint64, max int) {
 	if limit == 0 {
 		limit = len(v.room)
 	}
-	have := 0
-	for have < limit+1 && have < len(v.room) {
+	// Most strings are short, and long ones are worth the calls.
+	have, piece := 0, 256
+	for ; have < limit+1 && have < len(v.room); piece = len(v.room) {
 		at := addr + uint64(have)
-		n := min(4096-int(at%4096), limit+1-have, len(v.room)-have)
+		n := min(4096-int(at%4096), limit+1-have, len(v.room)-have, piece)
 		got, _ := v.trap.Tracee.ReadMemory(at, v.room[have:have+n])
 		if end := bytes.IndexByte(v.room[have:have+got], 0); end >= 0 {
 			v.out = appendQuoted(v.out, v.room[:have+end], false)
@@ -118,14 +120,18 @@ func (v *view) buffer(addr, n uint64) {
 
 // file appends a descriptor and what it is.
 func (v *view) file(fd int32) {
-	v.int(int64(fd))
-	if fd >= 0 && !v.plain {
-		v.fileName(fd)
-	}
+	v.fileName(fd, false)
 }
 
-func (v *view) fileName(fd int32) {
-	name := linkOf(v.trap.TID, fd)
+// newFile is file for a descriptor that the call has made.
+func (v *view) newFile(fd int32) { v.fileName(fd, true) }
+
+func (v *view) fileName(fd int32, fresh bool) {
+	v.int(int64(fd))
+	if fd < 0 || v.plain {
+		return
+	}
+	name := v.names.name(v.trap, fd, fresh)
 	if name == "" {
 		return
 	}

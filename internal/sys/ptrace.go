@@ -103,6 +103,19 @@ func ReadSyscallInfo(pid int, info *SyscallInfo) error {
 	return ptraceMemory(unix.PTRACE_GET_SYSCALL_INFO, pid, unsafe.Sizeof(*info), unsafe.Pointer(info))
 }
 
+// ReadReturn reads what the call has returned at whose return pid is stopped; an
+// error is a negative errno.
+func ReadReturn(pid int) (uint64, error) {
+	var info SyscallInfo // at such a stop the result is where the number is before the call
+	err := ReadSyscallInfo(pid, &info)
+	if err == nil && info.Op != syscallInfoExit {
+		err = syscall.ESRCH
+	}
+	return info.Nr, err
+}
+
+const syscallInfoExit = 2 // PTRACE_SYSCALL_INFO_EXIT
+
 // SignalInfo is the head of siginfo_t.
 type SignalInfo struct {
 	Signo, Errno, Code int32

@@ -145,6 +145,7 @@ var ExecCalls = []string{"execve", "execveat"}
 // Seize attaches to the process root, which need not be stopped. The calling
 // goroutine must be locked to its thread until Run returns.
 func Seize(root int, cfg Config) (*Tracer, error) {
+	sys.QuietStops()
 	pidfd, err := sys.PidfdOpen(root)
 	if err != nil {
 		return nil, fmt.Errorf("pidfd_open: %w", err)

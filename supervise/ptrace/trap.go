@@ -11,13 +11,34 @@ import (
 )
 
 // memory is the memory of the tracee that is stopped.
-type memory struct{ tid int }
+type memory struct {
+	tid int
+	// What was read last is kept until the tracee runs on: whoever watches a call
+	// and whoever decides it want the same path.
+	at   uint64
+	n    int
+	kept [512]byte
+}
+
+// of makes m the memory of another stop.
+func (m *memory) of(tid int) *memory {
+	m.tid, m.n = tid, 0
+	return m
+}
 
 func (m *memory) ReadMemory(addr uint64, buf []byte) (int, error) {
-	return sys.ReadMemory(m.tid, addr, buf)
+	if from := addr - m.at; addr >= m.at && from < uint64(m.n) && len(buf) <= m.n-int(from) {
+		return copy(buf, m.kept[from:]), nil
+	}
+	n, err := sys.ReadMemory(m.tid, addr, buf)
+	if err == nil && n <= len(m.kept) {
+		m.at, m.n = addr, copy(m.kept[:], buf[:n])
+	}
+	return n, err
 }
 
 func (m *memory) WriteMemory(addr uint64, data []byte) (int, error) {
+	m.n = 0
 	return sys.WriteMemory(m.tid, addr, data)
 }
 
@@ -36,9 +57,8 @@ func (t *Tracer) trapped(tid int, k *task) {
 		return
 	}
 	// A foreign architecture never gets here: the filter kills it.
-	t.memory.tid = tid
 	t.trap.Arch, t.trap.Nr, t.trap.Args = t.cfg.Table, int(info.Nr), info.Args
-	t.trap.PID, t.trap.TID, t.trap.Tracee = k.proc.pid, tid, &t.memory
+	t.trap.PID, t.trap.TID, t.trap.Tracee = k.proc.pid, tid, t.memory.of(tid)
 
 	t.entered(k)
 	d := t.decide(k)

@@ -86,9 +86,8 @@ func (t *Tracer) leave(tid int, k *task) {
 	if !k.call.active {
 		return
 	}
-	var regs sys.Regs
-	if sys.ReadRegs(tid, &regs) == nil {
-		t.left(tid, k, regs.Result())
+	if result, err := sys.ReadReturn(tid); err == nil {
+		t.left(tid, k, result)
 	}
 }
 
@@ -98,9 +97,8 @@ func (t *Tracer) left(tid int, k *task, result uint64) {
 		return
 	}
 	k.call.active = false
-	t.memory.tid = tid
 	t.trap.Arch, t.trap.Nr, t.trap.Args = t.cfg.Table, k.call.nr, k.call.args
-	t.trap.PID, t.trap.TID, t.trap.Tracee = k.proc.pid, tid, &t.memory
+	t.trap.PID, t.trap.TID, t.trap.Tracee = k.proc.pid, tid, t.memory.of(tid)
 	t.cfg.Watcher.Returned(&t.trap, k.call.decision, result)
 }
 
