@@ -17,10 +17,11 @@ type Need struct {
 	By   string // what refuses it: FILE:LINE, or "default"
 }
 
-// Beyond lists what was observed that a policy refuses, for programs of a
-// table's architecture that run in dir. Counts and network rules are not
-// compared.
-func (o *Observations) Beyond(p *policy.Policy, table *syscalls.Table, dir string) ([]Need, error) {
+// Beyond lists what was observed that a policy refuses, for a program of a
+// table's architecture that runs in dir. The file that a run begins with may
+// always be executed; program is its canonical path, or "". Counts and network
+// rules are not compared.
+func (o *Observations) Beyond(p *policy.Policy, table *syscalls.Table, dir, program string) ([]Need, error) {
 	o.init()
 	files, err := p.Files.Compile(dir, nil)
 	if err != nil {
@@ -41,6 +42,9 @@ func (o *Observations) Beyond(p *policy.Policy, table *syscalls.Table, dir strin
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.files)) {
 		f := o.files[name]
+		if name == program && f.access&^(policy.Exec|policy.Read|policy.Stat) == 0 {
+			continue
+		}
 		action, rule := files.Decide(strings.ReplaceAll(name, "*", "1"), strongest(f.access).Implied())
 		if action.Kind == policy.Allow {
 			continue

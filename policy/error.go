@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -10,6 +12,27 @@ type Error struct {
 	Pos  Pos    // where; the zero Pos for a policy made in Go
 	Msg  string // what is wrong
 	Hint string // what to write instead, or ""
+
+	more []*Error
+}
+
+// All returns this mistake and the others that were found in the same policy,
+// by place.
+func (e *Error) All() []*Error {
+	all := append([]*Error{e}, e.more...)
+	slices.SortStableFunc(all, func(a, b *Error) int {
+		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col))
+	})
+	return all
+}
+
+// and is both mistakes, of which either may be nil; e comes first.
+func (e *Error) and(other *Error) *Error {
+	if e == nil || other == nil {
+		return cmp.Or(e, other)
+	}
+	e.more = append(append(e.more, other), other.more...)
+	return e
 }
 
 // Error returns "file:line:col: message (hint)".

@@ -43,23 +43,22 @@ func (f *Files) validate() *Error {
 		return errorAt(f.Pos, "files: default: paths are allowed, denied or killed, not trapped")
 	}
 	seen := map[string]*FileRule{}
+	var bad *Error
 	for i := range f.Rules {
 		r := &f.Rules[i]
-		if err := r.validate(); err != nil {
-			return err
-		}
+		bad = bad.and(r.validate())
 		name := canonical(r.Pattern)
 		before := seen[name]
 		switch {
 		case before == nil:
 			seen[name] = r
 		case (before.Grant == 0) != (r.Grant == 0):
-			return errorAt(r.Pos, "files: %q is both granted and refused%s", r.Pattern, alsoAt(before.Pos))
+			bad = bad.and(errorAt(r.Pos, "files: %q is both granted and refused%s", r.Pattern, alsoAt(before.Pos)))
 		case r.Grant == 0 || before.Grant == r.Grant:
-			return errorAt(r.Pos, "files: %q is there twice%s", r.Pattern, alsoAt(before.Pos))
+			bad = bad.and(errorAt(r.Pos, "files: %q is there twice%s", r.Pattern, alsoAt(before.Pos)))
 		}
 	}
-	return nil
+	return bad
 }
 
 func alsoAt(p Pos) string {

@@ -84,18 +84,19 @@ func (r *reader) extends(t tree) *Error {
 		return err
 	}
 	seen := map[string]bool{}
+	var bad *Error
 	for _, item := range items {
 		base, ok := Preset(item.text)
-		if !ok {
-			return unknown(item.pos, "preset", item.text, Presets())
-		}
-		if seen[item.text] {
-			return errorAt(item.pos, "preset %q is extended twice", item.text)
+		switch {
+		case !ok:
+			bad = bad.and(unknown(item.pos, "preset", item.text, Presets()))
+		case seen[item.text]:
+			bad = bad.and(errorAt(item.pos, "preset %q is extended twice", item.text))
 		}
 		seen[item.text] = true
 		r.bases = append(r.bases, base)
 	}
-	return nil
+	return bad
 }
 
 func (r *reader) syscalls(t tree) *Error {
@@ -119,16 +120,12 @@ func (r *reader) denied(t tree) *Error {
 		err.Hint = "write the errno first: deny: {EPERM: [call]}"
 		return err
 	}
+	var bad *Error
 	for _, e := range t.entries {
 		a, err := e.key.denial()
-		if err != nil {
-			return err
-		}
-		if err := r.calls(e.value, "deny", a); err != nil {
-			return err
-		}
+		bad = bad.and(err).and(r.calls(e.value, "deny", a))
 	}
-	return nil
+	return bad
 }
 
 // calls reads a list of names and groups that share an action.
@@ -137,9 +134,11 @@ func (r *reader) calls(t tree, what string, do Action) *Error {
 	if err != nil {
 		return err
 	}
+	var bad *Error
 	for _, item := range items {
 		if err := checkCall(item.text, item.pos); err != nil {
-			return err
+			bad = bad.and(err)
+			continue
 		}
 		to := &r.names
 		if IsGroup(item.text) {
@@ -147,12 +146,13 @@ func (r *reader) calls(t tree, what string, do Action) *Error {
 		}
 		for _, other := range *to {
 			if other.Call == item.text {
-				return errorAt(item.pos, "%s is there twice%s", item.text, alsoAt(other.Pos))
+				bad = bad.and(errorAt(item.pos, "%s is there twice%s", item.text, alsoAt(other.Pos)))
+				break
 			}
 		}
 		*to = append(*to, Rule{Call: item.text, Do: do, Pos: item.pos})
 	}
-	return nil
+	return bad
 }
 
 // unambiguous rejects a call that two groups treat differently and that no
@@ -187,6 +187,7 @@ func (r *reader) counts(t tree) *Error {
 	if err := t.want(mapping, "count"); err != nil {
 		return err
 	}
+	var bad *Error
 	for _, e := range t.entries {
 		c := Count{Call: e.key.text, Pos: e.key.pos}
 		limit := e.value
@@ -197,15 +198,16 @@ func (r *reader) counts(t tree) *Error {
 				{"do", func(t tree) (err *Error) { c.Do, err = t.action("do"); return err }},
 			})
 			if err != nil {
-				return err
+				bad = bad.and(err)
+				continue
 			}
 		}
 		n, err := strconv.ParseUint(limit.text, 0, 64)
 		if err != nil {
-			return errorAt(limit.pos, "count %s: how many calls is a number, as in {%s: 5}", c.Call, c.Call)
+			bad = bad.and(errorAt(limit.pos, "count %s: how many calls is a number, as in {%s: 5}", c.Call, c.Call))
 		}
 		c.Max = n
 		r.own.Counts = append(r.own.Counts, c)
 	}
-	return nil
+	return bad
 }

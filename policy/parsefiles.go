@@ -26,16 +26,12 @@ func (r *reader) refusals(t tree) *Error {
 		err.Hint = "write the errno first: deny: {EACCES: [pattern]}"
 		return err
 	}
+	var bad *Error
 	for _, e := range t.entries {
 		a, err := e.key.denial()
-		if err != nil {
-			return err
-		}
-		if err := r.patterns(e.value, "deny", 0, a); err != nil {
-			return err
-		}
+		bad = bad.and(err).and(r.patterns(e.value, "deny", 0, a))
 	}
-	return nil
+	return bad
 }
 
 func (r *reader) patterns(t tree, what string, grant Access, do Action) *Error {

@@ -7,35 +7,42 @@ func (r *reader) conditions(t tree) *Error {
 	if err := t.want(list, "when"); err != nil {
 		return err
 	}
+	var bad *Error
 	for _, item := range t.items {
-		rule := Rule{Pos: item.pos}
-		err := item.fields("an item of when", []field{
-			{"call", func(t tree) *Error { rule.Call = t.text; return t.want(scalar, "call") }},
-			{"args", func(t tree) (err *Error) { rule.When, err = t.args(); return err }},
-			{"do", func(t tree) (err *Error) { rule.Do, err = t.action("do"); return err }},
-		})
-		if err != nil {
-			return err
-		}
-		switch {
-		case rule.Call == "":
-			err = errorAt(item.pos, "an item of when has no call")
-		case rule.Do.Kind == Unset:
-			err = errorAt(item.pos, "%s: an item of when has no do", rule.Call)
-		case len(rule.When) == 0:
-			err = errorAt(item.pos, "%s: an item of when has no args", rule.Call)
-			err.Hint = "a rule without conditions belongs into allow, deny, kill or trap"
-		}
-		if err != nil {
-			return err
-		}
-		for _, other := range r.when {
-			if other.Call == rule.Call && equalConds(other.When, rule.When) {
-				return errorAt(rule.Pos, "%s: the same conditions are there twice%s", rule.Call, alsoAt(other.Pos))
-			}
-		}
-		r.when = append(r.when, rule)
+		bad = bad.and(r.condition(item))
 	}
+	return bad
+}
+
+// condition reads one of them.
+func (r *reader) condition(item tree) *Error {
+	rule := Rule{Pos: item.pos}
+	err := item.fields("an item of when", []field{
+		{"call", func(t tree) *Error { rule.Call = t.text; return t.want(scalar, "call") }},
+		{"args", func(t tree) (err *Error) { rule.When, err = t.args(); return err }},
+		{"do", func(t tree) (err *Error) { rule.Do, err = t.action("do"); return err }},
+	})
+	if err != nil {
+		return err
+	}
+	switch {
+	case rule.Call == "":
+		err = errorAt(item.pos, "an item of when has no call")
+	case rule.Do.Kind == Unset:
+		err = errorAt(item.pos, "%s: an item of when has no do", rule.Call)
+	case len(rule.When) == 0:
+		err = errorAt(item.pos, "%s: an item of when has no args", rule.Call)
+		err.Hint = "a rule without conditions belongs into allow, deny, kill or trap"
+	}
+	if err != nil {
+		return err
+	}
+	for _, other := range r.when {
+		if other.Call == rule.Call && equalConds(other.When, rule.When) {
+			return errorAt(rule.Pos, "%s: the same conditions are there twice%s", rule.Call, alsoAt(other.Pos))
+		}
+	}
+	r.when = append(r.when, rule)
 	return nil
 }
 

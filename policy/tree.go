@@ -159,6 +159,7 @@ func (t tree) fields(what string, known []field) *Error {
 	if err := t.want(mapping, what); err != nil {
 		return err
 	}
+	var bad *Error
 	for _, e := range t.entries {
 		f := findField(known, e.key.text)
 		if f == nil {
@@ -166,13 +167,12 @@ func (t tree) fields(what string, known []field) *Error {
 			for _, f := range known {
 				names = append(names, f.name)
 			}
-			return unknown(e.key.pos, "key", e.key.text, names)
+			bad = bad.and(unknown(e.key.pos, "key", e.key.text, names))
+			continue
 		}
-		if err := f.read(e.value); err != nil {
-			return err
-		}
+		bad = bad.and(f.read(e.value))
 	}
-	return nil
+	return bad
 }
 
 type field struct {

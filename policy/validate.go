@@ -10,7 +10,7 @@ import (
 // maxErrno is MAX_ERRNO: a higher number would not be an error to the program.
 const maxErrno = 4095
 
-// Validate returns the first mistake in a policy as *Error, or nil. Parse has
+// Validate returns the mistakes in a policy as *Error, or nil. Parse has
 // validated what it returns; a policy made in Go should be validated once.
 func (p *Policy) Validate() error {
 	if err := p.validate(); err != nil {
@@ -20,29 +20,18 @@ func (p *Policy) Validate() error {
 }
 
 func (p *Policy) validate() *Error {
-	if err := p.Default.validate(Pos{File: p.Name}.orZero()); err != nil {
-		return err
-	}
+	bad := p.Default.validate(Pos{File: p.Name}.orZero())
 	for i := range p.Rules {
-		if err := p.Rules[i].validate(); err != nil {
-			return err
-		}
+		bad = bad.and(p.Rules[i].validate())
 	}
 	for _, c := range p.Counts {
 		if IsGroup(c.Call) {
-			return errorAt(c.Pos, "count %s: a count is of one call, not of a group", c.Call)
+			bad = bad.and(errorAt(c.Pos, "count %s: a count is of one call, not of a group", c.Call))
+			continue
 		}
-		if err := checkCall(c.Call, c.Pos); err != nil {
-			return err
-		}
-		if err := c.Do.validate(c.Pos); err != nil {
-			return err
-		}
+		bad = bad.and(checkCall(c.Call, c.Pos)).and(c.Do.validate(c.Pos))
 	}
-	if err := p.Files.validate(); err != nil {
-		return err
-	}
-	return p.Network.validate()
+	return bad.and(p.Files.validate()).and(p.Network.validate())
 }
 
 // orZero drops a position that has no line.
@@ -225,19 +214,17 @@ func (o Op) String() string {
 }
 
 func (n *Network) validate() *Error {
-	if err := n.Default.validate(n.Pos); err != nil {
-		return err
-	}
+	bad := n.Default.validate(n.Pos)
 	for i := range n.Rules {
 		r := &n.Rules[i]
 		if r.Verb != "connect" && r.Verb != "bind" {
-			return unknown(r.Pos, "network rule", r.Verb, []string{"connect", "bind"})
+			bad = bad.and(unknown(r.Pos, "network rule", r.Verb, []string{"connect", "bind"}))
 		}
 		if msg := r.badEndpoint(); msg != "" {
 			e := errorAt(r.Pos, "%s %q: %s", r.Verb, r.Endpoint, msg)
 			e.Hint = `write "tcp:127.0.0.1:5432", "udp:[::1]:53", "tcp:*:80" or "unix:/run/db.sock"`
-			return e
+			bad = bad.and(e)
 		}
 	}
-	return nil
+	return bad
 }

@@ -28,7 +28,7 @@ type Event struct {
 	PID  int           `json:"pid"`
 	TID  int           `json:"tid"`
 
-	// Of a call.
+	// Of a call, and of an exec that a recorded call has made.
 	Syscall  string        `json:"syscall,omitempty"`
 	Args     []string      `json:"args,omitempty"` // in words
 	Raw      []uint64      `json:"raw,omitempty"`  // as many registers as the call has arguments

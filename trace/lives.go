@@ -46,6 +46,9 @@ func (r *Recorder) Executed(pid, former int) {
 			r.pending[pid] = c
 		}
 	}
+	if c := r.pending[pid]; c != nil {
+		e.Syscall = c.event.Syscall // its line tells the same
+	}
 	e.Args, e.Uses = commandLine(pid), mappedPrograms(pid)
 	r.write(e)
 }

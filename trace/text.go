@@ -22,8 +22,8 @@ type Text struct {
 
 // Write writes one line.
 func (t *Text) Write(e *Event) error {
-	if e.Kind == Usage {
-		return nil // numbers for pictures
+	if e.Kind == Usage || e.Kind == Exec && e.Syscall != "" {
+		return nil // numbers for pictures, and what the call's line says
 	}
 	b := t.line[:0]
 	b = append(padded(strconv.AppendInt(b, int64(e.TID), 10), tidWidth), ' ')

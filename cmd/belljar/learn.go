@@ -15,6 +15,7 @@ import (
 	"github.com/belljar/belljar"
 	"github.com/belljar/belljar/learn"
 	"github.com/belljar/belljar/policy"
+	"github.com/belljar/belljar/seccomp"
 	"github.com/belljar/belljar/supervise"
 	"github.com/belljar/belljar/syscalls"
 	"github.com/belljar/belljar/trace"
@@ -26,10 +27,13 @@ type learnFlags struct {
 	runs int
 	from []string
 	diff string
+	oci  string
 
 	seen  learn.Observations
 	used  learn.Limits
 	worst string // how a run ended that did not end well
+	fate  int    // the exit status that such a run asks for
+	files []learned
 }
 
 func (l *learnFlags) groups() []flagGroup {
@@ -54,6 +58,12 @@ func (l *learnFlags) groups() []flagGroup {
 			}
 			return nil
 		}, completePolicies},
+		{"oci", "FILE", "write the calls as a seccomp profile for Docker and Podman, too", func(_ *runFlags, v string) error {
+			if l.oci = v; v == "" {
+				return errors.New("must not be empty")
+			}
+			return nil
+		}, nil},
 	}}}
 }
 
@@ -67,9 +77,11 @@ allows that and little more. Each line of the policy says what was seen. Run it
 as it will be run later: a policy knows nothing of what did not happen.
 
 The policy under which it is learned is observe if nothing else is said. What
-that refuses is refused by the new policy, too.`,
+that refuses is refused by the new policy, too. What is learned is written
+however the program ends; the exit status is that of run.`,
 		Example: `  belljar learn -o sort.yaml -- sort /usr/share/dict/words
-  belljar run --policy sort.yaml -- sort /usr/share/dict/words`,
+  belljar run --policy sort.yaml -- sort /usr/share/dict/words
+  belljar learn --oci sort.json -- sort /usr/share/dict/words`,
 		RunE: func(_ *cobra.Command, args []string) error { return nil },
 	}
 	runsProgram(cmd, new(learnFlags).groups())
@@ -86,22 +98,22 @@ func learnRun(args []string) (int, error) {
 	}
 	switch {
 	case err != nil:
-	case l.to == "" && l.diff == "":
+	case l.to == "" && l.diff == "" && l.oci == "":
 		err = errors.New("where shall the policy go? add -o FILE")
-	case l.to != "" && l.diff != "":
-		err = errors.New("--diff writes no policy; leave -o out")
+	case l.to+l.oci != "" && l.diff != "":
+		err = errors.New("--diff writes no policy; leave -o and --oci out")
 	case len(program) == 0 && len(l.from) == 0:
 		err = noProgram("learn")
 	}
 	if err != nil {
 		return statusFailed, err
 	}
-	var file *os.File
 	var old *policy.Policy
 	if l.diff != "" {
 		old, err = loadPolicy(l.diff)
-	} else if file, err = openOutput("--to", l.to); err == nil {
-		defer file.Close()
+	} else {
+		err = l.open()
+		defer l.close()
 	}
 	if err != nil {
 		return statusFailed, err
@@ -117,14 +129,55 @@ func learnRun(args []string) (int, error) {
 		}
 	}
 	if old != nil {
-		return l.compare(f, old)
+		return l.compare(f, old, program)
 	}
-	return l.write(file, program)
+	if err := l.write(program); err != nil {
+		return statusFailed, err
+	}
+	return l.fate, nil
+}
+
+// learned is a file that what was learned goes to.
+type learned struct {
+	*os.File
+	flag, name string
+	text       func(yaml []byte) ([]byte, error)
+}
+
+// open opens the files, before anything runs.
+func (l *learnFlags) open() error {
+	same := func(yaml []byte) ([]byte, error) { return yaml, nil }
+	for _, out := range []learned{{flag: "--to", name: l.to, text: same}, {flag: "--oci", name: l.oci, text: profile}} {
+		if out.name == "" {
+			continue
+		}
+		var err error
+		if out.File, err = openOutput(out.flag, out.name); err != nil {
+			return err
+		}
+		l.files = append(l.files, out)
+	}
+	return nil
+}
+
+func (l *learnFlags) close() {
+	for _, f := range l.files {
+		f.Close()
+	}
+}
+
+// profile is a learned policy as a container's seccomp profile.
+func profile(yaml []byte) ([]byte, error) {
+	p, err := policy.Parse("learned policy", yaml)
+	if err != nil {
+		return nil, err
+	}
+	return seccomp.ExportOCI(learn.InContainer(p), syscalls.ForGOARCH(runtime.GOARCH))
 }
 
 // compare prints what was seen that a policy refuses. The program's own output
 // is on standard output before it.
-func (l *learnFlags) compare(f *runFlags, old *policy.Policy) (int, error) {
+func (l *learnFlags) compare(f *runFlags, old *policy.Policy, program []string) (int, error) {
 	dir := "/"
 	if f.dir != "" || f.unshare == belljar.Off {
 		abs, err := filepath.Abs(f.dir)
@@ -133,7 +186,7 @@ func (l *learnFlags) compare(f *runFlags, old *policy.Policy) (int, error) {
 		}
 		dir = abs
 	}
-	needs, err := l.seen.Beyond(old, syscalls.ForGOARCH(runtime.GOARCH), dir)
+	needs, err := l.seen.Beyond(old, syscalls.ForGOARCH(runtime.GOARCH), dir, f.canonical(dir, program))
 	if err != nil {
 		return statusFailed, err
 	}
@@ -148,6 +201,31 @@ func (l *learnFlags) compare(f *runFlags, old *policy.Policy) (int, error) {
 		return 1, nil
 	}
 	return 0, nil
+}
+
+// canonical is where the program's file lies, "" if that cannot be told.
+func (f *runFlags) canonical(dir string, program []string) string {
+	if len(program) == 0 {
+		return ""
+	}
+	places := []string{dir} // of a name with a slash
+	if !strings.Contains(program[0], "/") {
+		for _, kv := range f.environment() {
+			if list, ok := strings.CutPrefix(kv, "PATH="); ok {
+				places = filepath.SplitList(list)
+			}
+		}
+	}
+	for _, place := range places {
+		name := program[0]
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(place, name)
+		}
+		if file, err := filepath.EvalSymlinks(name); err == nil {
+			return file
+		}
+	}
+	return ""
 }
 
 // read learns from files of events.
@@ -183,14 +261,15 @@ func (l *learnFlags) run(f *runFlags, program []string) (int, error) {
 		l.used.Output = max(l.used.Output, r.OutputBytes)
 		l.used.Processes = max(l.used.Processes, r.ProcessesPeak)
 		if r.Verdict != belljar.OK {
-			l.worst = fate(r)
+			l.worst, l.fate = fate(r), resultStatus(r)
 		}
 		return recorder.Err()
 	}
 	return f.run(program)
 }
 
-func (l *learnFlags) write(file *os.File, program []string) (int, error) {
+// write writes what was learned, also of runs that did not end well.
+func (l *learnFlags) write(program []string) error {
 	header := []string{"Learned by belljar " + version() + "."}
 	if len(program) > 0 {
 		var words []string
@@ -208,13 +287,19 @@ func (l *learnFlags) write(file *os.File, program []string) (int, error) {
 	}
 	text, err := l.seen.YAML(header, l.used)
 	if err != nil {
-		return statusFailed, err
+		return err
 	}
-	if err = file.Truncate(0); err == nil {
-		_, err = file.Write(text)
+	for _, f := range l.files {
+		out, err := f.text(text)
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", f.flag, quote(f.name), err)
+		}
+		if err = f.Truncate(0); err == nil {
+			_, err = f.Write(out)
+		}
+		if err != nil {
+			return fmt.Errorf("writing %s: %w", quote(f.name), cause(err))
+		}
 	}
-	if err != nil {
-		return statusFailed, fmt.Errorf("writing %s: %w", quote(l.to), cause(err))
-	}
-	return 0, nil
+	return nil
 }
