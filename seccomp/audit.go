@@ -25,6 +25,7 @@ func Audit(p bpf.Program) []Finding {
 	}
 	a := auditor{program: p}
 	a.unreached()
+	a.decided()
 	sections, err := Explain(p)
 	if err != nil {
 		a.warn("opaque", "its rules cannot be recovered: %v; emulate single calls", err)
@@ -61,6 +62,17 @@ func (a *auditor) unreached() {
 	}
 	if len(dead) > 0 {
 		a.warn("dead-code", "%d instructions are never reached: %s", len(dead), abbreviate(dead))
+	}
+}
+
+// decided finds rules that never count, since others come before them.
+func (a *auditor) decided() {
+	var dead []string
+	for _, at := range deadTests(a.program) {
+		dead = append(dead, fmt.Sprintf("%04d", at))
+	}
+	if len(dead) > 0 {
+		a.warn("dead-rule", "%d tests always end in the same way, as earlier ones have decided them: %s", len(dead), abbreviate(dead))
 	}
 }
 

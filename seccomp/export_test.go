@@ -7,3 +7,6 @@ import (
 
 // CompilePlain is Compile without regard to what earlier tests have shown.
 func CompilePlain(p *policy.Policy, o Options) (bpf.Program, error) { return compile(p, o, true) }
+
+// DeadTests is what audit's dead-rule says.
+var DeadTests = deadTests
