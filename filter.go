@@ -33,21 +33,36 @@ type template struct {
 	places  []place
 }
 
-// place is an instruction that compares half of a token's pointer.
+// place is an instruction that compares half of a secret.
 type place struct {
-	filter, at, pointer int
-	high                bool
+	filter, at, secret int
+	high               bool
 }
 
-// blank stands for the token in a template. Its halves are values that no
-// policy compares by accident, and all different.
-var blank = [3]uint64{0xb3111a20_b3111a21, 0xb3111a22_b3111a23, 0xb3111a24_b3111a25}
+// blank stands for the secrets of a launch in a template: the token's pointers
+// and the pass of a standby. Its halves are values that no policy compares by
+// accident, and all different.
+var blank = [4]uint64{0xb3111a20_b3111a21, 0xb3111a22_b3111a23, 0xb3111a24_b3111a25, 0xb3111a26_b3111a27}
 
-// filters returns the policy as the kernel takes it: arrays of struct
-// sock_filter, more than one if the policy is long.
+// filters returns the policy as the kernel takes it, for a launch by a token:
+// arrays of struct sock_filter, more than one if the policy is long.
 func (p *plan) filters(token *launch.Token) ([][]byte, error) {
 	opts := p.filterOptions()
-	key := filterKey(p.policy, fmt.Sprint(p.supervisor, p.root != nil), opts.Trap, opts.Always, spelled(opts.Pass))
+	opts.Exec = (*[3]uint64)(blank[:])
+	secrets := token.Pointers()
+	return p.compiled(opts, secrets[:])
+}
+
+// standbyFilters is filters for a launch of which the second half carries a pass.
+func (p *plan) standbyFilters(pass uint64) ([][]byte, error) {
+	opts := p.filterOptions()
+	opts.Launch, opts.LaunchPass = launch.PassCalls, blank[3]
+	return p.compiled(opts, []uint64{3: pass})
+}
+
+// compiled returns filters with the secrets in the places of blank.
+func (p *plan) compiled(opts seccomp.Options, secrets []uint64) ([][]byte, error) {
+	key := filterKey(p.policy, fmt.Sprint(p.supervisor, p.root != nil), opts.Trap, opts.Always, spelled(opts.Pass), opts.Launch)
 	filters.Lock()
 	t := filters.byKey[key]
 	filters.Unlock()
@@ -67,12 +82,12 @@ func (p *plan) filters(token *launch.Token) ([][]byte, error) {
 		filters.byKey[key] = t
 		filters.Unlock()
 	}
-	return t.encode(token.Pointers()), nil
+	return t.encode(secrets), nil
 }
 
 // filterOptions says where the filter sends the calls that it does not decide.
 func (p *plan) filterOptions() seccomp.Options {
-	o := seccomp.Options{Table: p.table, Trap: p.trapCalls(), Always: p.alwaysTrap(), Pass: p.passCalls(), Exec: &blank}
+	o := seccomp.Options{Table: p.table, Trap: p.trapCalls(), Always: p.alwaysTrap(), Pass: p.passCalls()}
 	if p.supervisor == Notify {
 		// The tracer stops the launch where the listener exists and no
 		// instruction of the program has run.
@@ -126,14 +141,14 @@ func newTemplate(filters []bpf.Program) *template {
 	return t
 }
 
-// encode lays the filters out with the token's pointers in their places.
-func (t *template) encode(pointers [3]uint64) [][]byte {
+// encode lays the filters out with the secrets in their places.
+func (t *template) encode(secrets []uint64) [][]byte {
 	filled := make([]bpf.Program, len(t.filters))
 	for i, f := range t.filters {
 		filled[i] = slices.Clone(f)
 	}
 	for _, p := range t.places {
-		k := pointers[p.pointer]
+		k := secrets[p.secret]
 		if p.high {
 			k >>= 32
 		}

@@ -15,13 +15,13 @@ import (
 func TestTemplate(t *testing.T) {
 	for _, name := range policy.Presets() {
 		p, _ := policy.Preset(name)
-		o := seccomp.Options{Table: syscalls.AMD64, Trap: map[string]bool{"openat": true}, Exec: &blank}
+		o := seccomp.Options{Table: syscalls.AMD64, Trap: map[string]bool{"openat": true}, Exec: (*[3]uint64)(blank[:])}
 		prog, err := seccomp.Compile(p, o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		token := [3]uint64{0x1234_0000_5678, 0x7fff_1111_2222, 0x3f00_aaaa_bbb8}
-		got := newTemplate([]bpf.Program{prog}).encode(token)
+		got := newTemplate([]bpf.Program{prog}).encode(token[:])
 		o.Exec = &token
 		want, err := seccomp.Compile(p, o)
 		if err != nil {

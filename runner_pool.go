@@ -8,7 +8,7 @@ import (
 
 // pool returns the pool of parked sandboxes if one of them could be that of
 // spec, or nil.
-func (r *Runner) pool(spec *unshare.Spec) *container.Pool {
+func (r *Runner) pool(p *plan, spec *unshare.Spec) *container.Pool {
 	if r.opts.Containers <= 0 || spec.User || spec.Root.Dir != "" || r.leavesKeys() {
 		return nil
 	}
@@ -20,7 +20,11 @@ func (r *Runner) pool(spec *unshare.Spec) *container.Pool {
 	if r.containers == nil {
 		shared := *spec
 		shared.Root, shared.HostCgroup = r.base, false
-		r.containers = container.New(container.Options{Spec: shared, Idle: r.opts.Containers})
+		o := container.Options{Spec: shared, Idle: r.opts.Containers}
+		if p.standsBy() {
+			o.Begin = p.kept().begin
+		}
+		r.containers = container.New(o)
 	}
 	return r.containers
 }
@@ -32,24 +36,40 @@ func (r *Runner) leavesKeys() bool {
 }
 
 // parked returns the processes of a sandbox in a container of the pool.
-func parked(pool *container.Pool, spec *unshare.Spec, program *launch.Process, life *launch.Lifeline) (*unshare.Sandbox, error) {
+func (s *session) parked(pool *container.Pool, spec *unshare.Spec, program *launch.Program) (*unshare.Sandbox, error) {
 	c, err := pool.Get()
 	if err != nil {
 		return nil, err
 	}
 	if !c.Fits(spec) {
 		pool.Put(c)
-		return spec.Sandbox(program, life)
+		process, err := s.process(program)
+		if err != nil {
+			return nil, err
+		}
+		return spec.Sandbox(process, program.Parent)
 	}
-	box, err := c.Sandbox(spec, program, life, func(ok bool) {
+	release := func(ok bool) {
 		if ok {
 			pool.Put(c)
 		} else {
 			pool.Discard(c)
 		}
-	})
+	}
+	box, err := s.inContainer(c, spec, program, release)
 	if err != nil {
-		pool.Put(c)
+		pool.Discard(c)
 	}
 	return box, err
+}
+
+func (s *session) inContainer(c *unshare.Parked, spec *unshare.Spec, program *launch.Program, release func(ok bool)) (*unshare.Sandbox, error) {
+	if c.Standby() != nil && s.goesOn(program) {
+		return c.Resume(spec, s.rest(program), release)
+	}
+	process, err := s.process(program)
+	if err != nil {
+		return nil, err
+	}
+	return c.Sandbox(spec, process, program.Parent, release)
 }

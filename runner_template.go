@@ -7,16 +7,20 @@ import (
 	"github.com/belljar/belljar/unshare"
 )
 
-// sandbox returns the processes of a sandbox around program. From the second
+// makeSandbox returns the processes of a sandbox around program. From the second
 // one on, what sandboxes can share is mounted once for all.
-func (r *Runner) sandbox(spec *unshare.Spec, program *launch.Process, life *launch.Lifeline) (*unshare.Sandbox, error) {
-	if pool := r.pool(spec); pool != nil {
-		return parked(pool, spec, program, life)
+func (s *session) makeSandbox(spec *unshare.Spec, program *launch.Program) (*unshare.Sandbox, error) {
+	if pool := s.runner.pool(s.plan, spec); pool != nil {
+		return s.parked(pool, spec, program)
 	}
-	if t := r.template(spec); t != nil && t.Fits(spec) {
-		return t.Sandbox(spec, program, life)
+	process, err := s.process(program)
+	if err != nil {
+		return nil, err
 	}
-	return spec.Sandbox(program, life)
+	if t := s.runner.template(spec); t != nil && t.Fits(spec) {
+		return t.Sandbox(spec, process, program.Parent)
+	}
+	return spec.Sandbox(process, program.Parent)
 }
 
 // template returns the mounts of the root for commands without a directory of

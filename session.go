@@ -28,13 +28,14 @@ type session struct {
 	program *launch.Process
 	sandbox *unshare.Sandbox // nil without namespaces
 	launch  *launch.Launch
-	gate    sys.Gate
+	gate    *sys.Gate
 
 	group  *cgroup.Group // nil without
 	usage  cgroup.Usage  // of the group, at the end
 	events cgroup.Events
 
 	outside  []launch.Rlimit    // set when there is a listener
+	clean    bool               // every process has ended, and the thread is as it was
 	listener launch.Slot        // the number of the filter's listener
 	notify   *notify.Supervisor // once the program is about to be executed
 
@@ -70,10 +71,6 @@ func (s *session) build() (err error) {
 	if s.token, err = launch.NewToken(p.path, p.cmd.Args, p.cmd.Env); err != nil {
 		return err
 	}
-	filters, err := p.filters(s.token)
-	if err != nil {
-		return err
-	}
 	life, err := launch.Self()
 	if err != nil {
 		return &SetupError{Step: "pidfd_open", Err: err}
@@ -85,27 +82,47 @@ func (s *session) build() (err error) {
 	program := launch.Program{
 		Dir: p.dir, Files: s.files.fds, Umask: umask, Limits: p.rlimits(s.files.largest()),
 		SetIDs: p.setIDs(), UID: p.uid, GID: p.gid, Privileged: p.setIDs() || p.userNS,
-		Parent: life, Restrict: p.landlock.With(p.path, landlock.Held(s.files.fds)).Steps(), Gate: &s.gate, Filters: filters, Token: s.token,
+		Parent: life, Token: s.token,
 	}
 	if p.supervisor == Notify {
 		program.Listener = &s.listener
 		s.outside = program.Outside()
 	}
-	s.program = program.Process()
 	if err := s.makeGroup(); err != nil {
 		return err
 	}
-	s.enterGroup(s.program)
-	first := s.program
-	if p.root != nil {
-		spec := unshare.Spec{Root: p.root, HostNetwork: p.opts.HostNetwork, HostCgroup: s.group != nil, User: p.userNS, UID: p.uid, GID: p.gid}
-		if s.sandbox, err = p.runner.sandbox(&spec, s.program, life); err != nil {
+	if p.root == nil {
+		process, err := s.process(&program)
+		if err != nil {
 			return err
 		}
-		first = s.sandbox.Process
+		s.launch, err = launch.Prepare(process)
+		return err
 	}
-	s.launch, err = launch.Prepare(first)
+	spec := unshare.Spec{Root: p.root, HostNetwork: p.opts.HostNetwork, HostCgroup: s.group != nil, User: p.userNS, UID: p.uid, GID: p.gid}
+	if s.sandbox, err = s.makeSandbox(&spec, &program); err != nil {
+		return err
+	}
+	if next := s.sandbox.Standby; next != nil {
+		s.program, s.launch, s.gate = s.sandbox.Program, next.Launch, &next.Gate
+		return nil
+	}
+	s.launch, err = launch.Prepare(s.sandbox.Process)
 	return err
+}
+
+// process makes a program the whole of a launch.
+func (s *session) process(program *launch.Program) (*launch.Process, error) {
+	filters, err := s.filters(s.token)
+	if err != nil {
+		return nil, err
+	}
+	s.gate = new(sys.Gate)
+	program.Filters, program.Gate = filters, s.gate
+	program.Restrict = s.landlock.With(s.path, landlock.Held(s.files.fds)).Steps()
+	s.program = program.Process()
+	s.enterGroup(s.program)
+	return s.program, nil
 }
 
 // setIDs reports whether the program's user is set. Only root can do that; in
@@ -157,9 +174,8 @@ func (s *session) fail(err error) {
 // run launches and traces the program on the calling goroutine's thread, which
 // is the parent and the tracer of everything it starts.
 func (s *session) run(ctx context.Context) (*ptrace.Outcome, error) {
-	// Never unlocked: the thread ends with the goroutine, so that many runs
-	// at once leave no idle threads behind.
 	runtime.LockOSThread()
+	defer s.keepThread()()
 	defer keepDumpable()()
 	if err := s.start(); err != nil {
 		return nil, err
@@ -182,6 +198,7 @@ func (s *session) run(ctx context.Context) (*ptrace.Outcome, error) {
 		}
 	}
 	outcome, err := s.tracer.Run()
+	s.clean = err == nil && s.engine == nil && s.opts.Handler == nil
 	err = errors.Join(err, s.stopNotify(outcome))
 	failure := s.failure()
 	groupErr := s.endGroup()
@@ -219,8 +236,10 @@ func (s *session) failure() error {
 
 // start launches the processes up to the gate and attaches the tracer.
 func (s *session) start() error {
-	if err := s.launch.Start(); err != nil {
-		return setupError(err)
+	if s.sandbox == nil || s.sandbox.Standby == nil {
+		if err := s.launch.Start(); err != nil {
+			return setupError(err)
+		}
 	}
 	if s.sandbox != nil {
 		if err := s.sandbox.Ready(s.launch); err != nil {

@@ -13,6 +13,10 @@ import (
 type Options struct {
 	Spec unshare.Spec // of every container
 	Idle int          // how many wait for their next run; more are ended
+	// Begin, if not nil, prepares a container for its next run. It is called on
+	// the thread that is the containers' parent, while nobody waits for it. A
+	// container of which it fails is ended.
+	Begin func(*unshare.Parked) error
 	// Observe, if not nil, is told what becomes of containers. It must be
 	// quick, and may be called from several goroutines at once.
 	Observe func(Event)
@@ -38,9 +42,12 @@ type Pool struct {
 
 	out sync.WaitGroup // containers in use
 
-	mu     sync.Mutex
-	idle   []*unshare.Parked
-	closed bool
+	mu      sync.Mutex
+	idle    []*unshare.Parked
+	closed  bool
+	coming  int       // containers that will be idle soon
+	waiting int       // for one of those
+	came    sync.Cond // one of them is, or will not be
 }
 
 // ErrClosed is what a closed pool answers.
@@ -51,6 +58,7 @@ var ErrClosed = errors.New("container pool: closed")
 // with it, and so with this process. Close must be called.
 func New(o Options) *Pool {
 	p := &Pool{options: o, work: make(chan func()), gone: make(chan struct{})}
+	p.came.L = &p.mu
 	go p.keep()
 	return p
 }
@@ -91,10 +99,16 @@ func (p *Pool) Get() (c *unshare.Parked, err error) {
 	}
 }
 
-// take returns an idle container, the one that was used last, or nil.
+// take returns an idle container, the one that was used last, or nil. It waits
+// for one that is being prepared, which comes sooner than a new one would.
 func (p *Pool) take() (*unshare.Parked, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for !p.closed && len(p.idle) == 0 && p.coming > p.waiting {
+		p.waiting++
+		p.came.Wait()
+		p.waiting--
+	}
 	if p.closed {
 		return nil, ErrClosed
 	}
@@ -119,25 +133,55 @@ func (p *Pool) make() (c *unshare.Parked, err error) {
 }
 
 // Put gives a container back after a run whose processes have all ended. One
-// that is not empty is not used again.
+// that is not empty is not used again. With Options.Begin it does not wait for
+// what it does; Close does.
 func (p *Pool) Put(c *unshare.Parked) {
-	if !c.Empty() {
-		p.Discard(c)
+	if p.options.Begin == nil {
+		p.restore(c)
 		return
 	}
 	p.mu.Lock()
-	park := !p.closed && len(p.idle) < p.options.Idle
-	if park {
-		p.idle = append(p.idle, c)
-	}
+	p.coming++
 	p.mu.Unlock()
-	if park {
+	go p.restore(c)
+}
+
+// restore parks a container again, if there is room and nothing is left in it.
+func (p *Pool) restore(c *unshare.Parked) {
+	defer p.out.Done()
+	why := Parked
+	if !c.Empty() {
+		why = Refused
+	} else if p.options.Begin != nil && c.Standby() == nil {
+		p.keeper(func() {
+			if p.options.Begin(c) != nil {
+				why = Refused
+			}
+		})
+	}
+	if p.park(c, why == Parked) {
 		p.tell(Parked)
-		p.out.Done()
 		return
 	}
-	p.end(c, Ended)
-	p.out.Done()
+	if why == Parked {
+		why = Ended
+	}
+	p.end(c, why)
+}
+
+// park makes a container idle, if it is fit and there is room.
+func (p *Pool) park(c *unshare.Parked, fit bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.options.Begin != nil {
+		p.coming--
+		defer p.came.Broadcast()
+	}
+	fit = fit && !p.closed && len(p.idle) < p.options.Idle
+	if fit {
+		p.idle = append(p.idle, c)
+	}
+	return fit
 }
 
 // Discard ends a container of which it is not certain that nothing was left in
@@ -164,6 +208,7 @@ func (p *Pool) Close() error {
 	p.mu.Lock()
 	idle, closed := p.idle, p.closed
 	p.idle, p.closed = nil, true
+	p.came.Broadcast()
 	p.mu.Unlock()
 	if closed {
 		return ErrClosed

@@ -19,9 +19,59 @@ func (r Ruleset) Steps() []launch.Step {
 		return nil
 	}
 	s := newStepper(&r)
+	s.create(&r, allAbove)
+	s.rules(&r)
+	s.restrict(&r)
+	// All that is open closes when the program is executed.
+	return s.steps
+}
+
+// Begin are the steps of a first half: they make the ruleset and leave its
+// descriptor in the slot. No descriptor above highest is touched. They are taken
+// as root, on behalf of the user by whose rights rules count.
+func (r Ruleset) Begin(uid, gid, highest int) ([]launch.Step, *launch.Slot) {
+	if !r.Handles() {
+		return nil, nil
+	}
+	s := newStepper(&r)
+	slot := s.create(&r, launch.Int(highest))
+	s.as(uid, gid)
+	s.rules(&r)
+	s.as(0, 0)
+	return s.steps, slot
+}
+
+// End are the steps of the second half: they add the rules that [Ruleset.With]
+// has added to first, and restrict the process.
+func (r Ruleset) End(first Ruleset, fd int) []launch.Step {
+	if !r.Handles() {
+		return nil
+	}
+	r.Paths, r.Ports = r.Paths[len(first.Paths):], nil
+	s := newStepper(&r)
+	s.ruleset = launch.Int(fd)
+	s.rules(&r)
+	s.restrict(&r)
+	return s.steps
+}
+
+// as changes by whose rights paths are found, and what faccessat(2) asks about.
+// Root comes back by the IDs that it has kept.
+func (s *stepper) as(uid, gid int) {
+	if uid != 0 || gid != 0 {
+		s.add(launch.Step{Name: "setgroups", Nr: syscall.SYS_SETGROUPS, Args: s.args(zero, launch.Null())})
+	}
+	s.add(launch.Step{Name: "setfsgid", Nr: syscall.SYS_SETFSGID, Args: s.args(launch.Int(gid))},
+		launch.Step{Name: "setresgid", Nr: sys.SysSetresgid, Args: s.args(launch.Int(gid), unchanged, unchanged)},
+		launch.Step{Name: "setresuid", Nr: sys.SysSetresuid, Args: s.args(launch.Int(uid), unchanged, unchanged)},
+		launch.Step{Name: "setfsuid", Nr: syscall.SYS_SETFSUID, Args: s.args(launch.Int(uid))})
+}
+
+// rules adds the rules on paths, files and ports.
+func (s *stepper) rules(r *Ruleset) {
 	for i := range r.Paths {
 		if (i+1)%perClose == 0 {
-			s.add(launch.Step{Name: "close_range", Nr: sys.SysCloseRange, Args: s.args(s.first, allAbove, zero)})
+			s.add(launch.Step{Name: "close_range", Nr: sys.SysCloseRange, Args: s.args(s.first, s.last, zero)})
 		}
 		s.path(&r.Paths[i])
 	}
@@ -31,10 +81,11 @@ func (r Ruleset) Steps() []launch.Step {
 	for _, p := range r.Ports {
 		s.port(p)
 	}
+}
+
+func (s *stepper) restrict(r *Ruleset) {
 	flags := r.Handled[Flag]
 	s.add(launch.Step{Name: "landlock_restrict_self", Nr: sys.SysLandlockRestrictSelf, Args: s.args(s.ruleset, launch.Named(uintptr(flags), names(Flag, flags)))})
-	// All that is open closes when the program is executed.
-	return s.steps
 }
 
 // perClose is how many rules are added before their descriptors are closed,
@@ -48,14 +99,19 @@ type stepper struct {
 	room    []launch.Arg
 	records map[Rights]string
 	ruleset launch.Arg
-	first   launch.Arg // the lowest descriptor that may be closed at any time
+	// Descriptors from first to last may be closed at any time.
+	first, last launch.Arg
 }
 
 func newStepper(r *Ruleset) *stepper {
-	n := 6*len(r.Paths) + len(r.Paths)/perClose + len(r.Files) + len(r.Ports) + 4
-	s := &stepper{steps: make([]launch.Step, 0, n), room: make([]launch.Arg, 0, 4*n), records: map[Rights]string{}}
+	n := 6*len(r.Paths) + len(r.Paths)/perClose + len(r.Files) + len(r.Ports) + 13
+	return &stepper{steps: make([]launch.Step, 0, n), room: make([]launch.Arg, 0, 4*n), records: map[Rights]string{}}
+}
+
+// create makes the ruleset; the slot gets its descriptor.
+func (s *stepper) create(r *Ruleset, last launch.Arg) *launch.Slot {
 	domain := new(launch.Slot)
-	s.ruleset = launch.Result(domain, "ruleset")
+	s.ruleset, s.last = launch.Result(domain, "ruleset"), last
 	create := r.create()
 	create.Into = domain
 	s.add(create)
@@ -64,7 +120,7 @@ func newStepper(r *Ruleset) *stepper {
 		s.first = launch.Result(first, "first")
 		s.add(launch.Step{Name: "openat", Nr: syscall.SYS_OPENAT, Into: first, Args: s.args(cwd, root, openDir)})
 	}
-	return s
+	return domain
 }
 
 func (s *stepper) add(steps ...launch.Step) { s.steps = append(s.steps, steps...) }
@@ -99,6 +155,7 @@ var (
 	cwd       = launch.Named(sys.AtFdcwd, "AT_FDCWD")
 	root      = launch.String("/")
 	zero      = launch.Int(0)
+	unchanged = launch.Named(^uintptr(0), "-1")
 	allAbove  = launch.Named(^uintptr(0)>>32, "~0")
 	openDir   = launch.Named(uintptr(sys.O_PATH|sys.O_DIRECTORY|syscall.O_CLOEXEC), "O_PATH|O_DIRECTORY|O_CLOEXEC")
 	openAny   = launch.Named(uintptr(sys.O_PATH|syscall.O_CLOEXEC), "O_PATH|O_CLOEXEC")

@@ -40,6 +40,12 @@ type Options struct {
 	Exec *[3]uint64
 	// ExecAction answers it; 0 means bpf.Allow.
 	ExecAction uint32
+
+	// Launch are calls that a launch makes behind the filter, which allows
+	// them, whatever the policy says, where the sixth argument is LaunchPass.
+	// None of these calls has a sixth argument.
+	Launch     map[string]bool
+	LaunchPass uint64
 }
 
 // x32Bit marks calls of the x32 ABI, which shares amd64's AUDIT_ARCH.
@@ -212,7 +218,10 @@ func (c *compiler) call(t *syscalls.Table, name string) bpf.Node {
 	c.steps = d.steps
 	n := d.node()
 	if name == "execve" && c.Exec != nil && t == c.Table {
-		n = c.launch(n)
+		n = c.launch(c.graph.Return(cmp.Or(c.ExecAction, bpf.Allow)), n, 0, c.Exec[:]...)
+	}
+	if answer, constant := c.graph.Answer(n); c.Launch[name] && t == c.Table && !(constant && answer == bpf.Allow) {
+		n = c.launch(c.graph.Return(bpf.Allow), n, 5, c.LaunchPass)
 	}
 	return n
 }
@@ -236,14 +245,15 @@ func (c *compiler) add(d *decision, t *syscalls.Table, name string, when []polic
 	d.steps = append(d.steps, newStep(t, name, when, answer))
 }
 
-// launch returns the node that lets the launch's execve pass and goes to other
-// for any else. Nothing is concluded from its tests: the pointers of a filter
-// may be replaced after it was compiled.
-func (c *compiler) launch(other bpf.Node) bpf.Node {
-	n := c.graph.Return(cmp.Or(c.ExecAction, bpf.Allow))
-	for i, pointer := range slices.Backward(c.Exec[:]) {
-		for half, v := range []uint32{uint32(pointer >> 32), uint32(pointer)} {
-			offset := bpf.OffArg(i) + 4*uint32(1-half)
+// launch returns the node that goes to yes for the launch's own call, which has
+// these values as arguments from the first on, and to other for any else.
+// Nothing is concluded from its tests: the values in a filter may be replaced
+// after it was compiled.
+func (c *compiler) launch(yes, other bpf.Node, first int, values ...uint64) bpf.Node {
+	n := yes
+	for i, value := range slices.Backward(values) {
+		for half, v := range []uint32{uint32(value >> 32), uint32(value)} {
+			offset := bpf.OffArg(first+i) + 4*uint32(1-half)
 			n = c.graph.Test(bpf.Test{Offset: offset, Mask: all32, Op: bpf.JEQ, K: v}, n, other)
 		}
 	}

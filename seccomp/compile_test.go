@@ -116,6 +116,38 @@ func TestExecToken(t *testing.T) {
 	}
 }
 
+// A call of the launch passes with its secret in the argument that it does not
+// have, and only then; other calls never do, and the filter knows without a
+// look at arguments which calls are always allowed.
+func TestLaunchPass(t *testing.T) {
+	const pass = 0x1234567_89abcdef
+	p := &policy.Policy{Rules: []policy.Rule{{Call: "umask", Do: policy.Action{Kind: policy.Allow}}, {Call: "openat", Do: policy.Action{Kind: policy.Allow}}}}
+	o := seccomp.Options{Table: syscalls.AMD64, Trap: map[string]bool{"openat": true, "execve": true},
+		Launch: map[string]bool{"setresuid": true, "umask": true, "openat": true, "execve": true}, LaunchPass: pass}
+	for _, tt := range []struct {
+		call  string
+		sixth uint64
+		want  string
+	}{
+		{"setresuid", pass, "allow"},
+		{"setresuid", pass ^ 1, "kill-process"},
+		{"setresuid", pass ^ 1<<63, "kill-process"},
+		{"setresuid", 0, "kill-process"},
+		{"execve", pass, "allow"},
+		{"execve", 0, "kill-process"},
+		{"openat", pass, "allow"},
+		{"openat", 0, "trace"},
+		{"umask", 0, "allow"},
+		{"mount", pass, "kill-process"},
+	} {
+		nr, _ := syscalls.AMD64.Number(tt.call)
+		got := run(t, p, o, bpf.Data{Nr: int32(nr), Arch: syscalls.AMD64.Audit, Args: [6]uint64{5: tt.sixth}})
+		if got != tt.want {
+			t.Errorf("%s with %#x: got %s, want %s", tt.call, tt.sixth, got, tt.want)
+		}
+	}
+}
+
 // Only an allowed call becomes a trap: what the policy refuses costs no stop.
 func TestTrap(t *testing.T) {
 	p := &policy.Policy{Rules: []policy.Rule{

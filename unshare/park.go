@@ -22,6 +22,7 @@ type Parked struct {
 	spec  Spec
 	init  int // PID
 	pidfd *os.File
+	next  *launch.Standby // waits for the next program; nil: nothing does
 }
 
 // Park makes a sandbox and leaves it without a program. The calling goroutine
@@ -73,6 +74,7 @@ func (p *Parked) Kill() error { return syscall.Kill(p.init, syscall.SIGKILL) }
 // on the thread that called Park, and once.
 func (p *Parked) End() error {
 	defer p.pidfd.Close()
+	p.endStandby()
 	if err := p.Kill(); err != nil {
 		return fmt.Errorf("kill init: %w", err)
 	}
@@ -112,6 +114,12 @@ func (p *Parked) Sandbox(s *Spec, program *launch.Process, parent *launch.Lifeli
 		return nil, err
 	}
 	program.Steps = slices.Concat(mounts, program.Steps)
+	return &Sandbox{Process: p.helper(s, before, program, parent), Program: program, parked: p, release: release}, nil
+}
+
+// helper is the process that enters the namespaces and starts program in them,
+// with a mount and an IPC namespace of its own.
+func (p *Parked) helper(s *Spec, before []launch.Step, program *launch.Process, parent *launch.Lifeline) *launch.Process {
 	flags, names := s.flags(syscall.CLONE_NEWIPC) // it gets a new one
 	helper := &launch.Process{Name: "namespaces"}
 	helper.Steps = append(helper.Steps, parent.Steps()...)
@@ -121,7 +129,7 @@ func (p *Parked) Sandbox(s *Spec, program *launch.Process, parent *launch.Lifeli
 		call("unshare", syscall.SYS_UNSHARE, launch.Named(syscall.CLONE_NEWNS|syscall.CLONE_NEWIPC, "CLONE_NEWNS|CLONE_NEWIPC")),
 		launch.Step{Name: "clone", Fork: program, Flags: syscall.CLONE_PARENT},
 		launch.Step{Name: "exit", Exit: true})
-	return &Sandbox{Process: helper, Program: program, parked: p, release: release}, nil
+	return helper
 }
 
 // Fits reports whether a sandbox of s can be this one.

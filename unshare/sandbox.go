@@ -12,6 +12,11 @@ import (
 // reaps the helper. The program may still be waiting at a gate. On an error
 // nothing is left to kill or reap.
 func (s *Sandbox) Ready(l *launch.Launch) error {
+	if s.Standby != nil {
+		s.parked.next = nil
+		s.Standby.Close()
+		return nil
+	}
 	err := l.Wait(s.Process)
 	status, werr := sys.WaitPID(s.Process.PID(), nil)
 	switch {

@@ -38,6 +38,9 @@ type Sandbox struct {
 	// Process is the launch's first, the helper. It makes the namespaces, starts
 	// the two others as children of the thread that started it, and exits.
 	Process *launch.Process
+	// Standby is what became the program without a launch; there is no Process
+	// then.
+	Standby *launch.Standby
 	// Init is PID 1 of the sandbox. It lives until it is killed; then the
 	// kernel kills everything in the sandbox.
 	Init    *launch.Process // nil in a parked sandbox, which has had its own before

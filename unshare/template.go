@@ -179,14 +179,31 @@ func (t *Template) sharedSteps() ([]launch.Step, error) {
 //
 // The steps of before come before the template is entered.
 func (t *template) ownSteps(more []Mount) (before, inside []launch.Step, err error) {
-	mounts := slices.Concat(t.own, more)
+	return t.inTemplate(slices.Concat(t.own, more), nil)
+}
+
+// moreSteps are the steps of ownSteps for what a root has more, where the others
+// were taken before.
+func (t *template) moreSteps(more []Mount) (before, inside []launch.Step, err error) {
+	if len(more) == 0 {
+		return nil, nil, nil
+	}
+	return t.inTemplate(more, t.own)
+}
+
+// inTemplate mounts into a copy of the template where the mounts of done are in
+// their places.
+func (t *template) inTemplate(mounts, done []Mount) (before, inside []launch.Step, err error) {
 	p := newPlanner(Root{Mounts: mounts}, t.uid, true, 48)
 	p.steps = append(p.steps, call("umask", syscall.SYS_UMASK, launch.Int(0)))
 	p.masks, p.inTemplate, p.scratch = true, true, fd{text: "AT_FDCWD"}
-	for _, m := range t.shared {
-		if m.Kind == Bind {
+	for _, m := range slices.Concat(t.shared, done) {
+		if m.Kind == Bind || m.Kind == Tmpfs {
 			p.done = append(p.done, m)
 		}
+	}
+	for _, m := range done {
+		p.made[m.Target] = m.Kind == Tmpfs
 	}
 	for _, m := range mounts {
 		p.made[m.Target] = m.Kind == Proc || m.Kind == Tmpfs

@@ -52,17 +52,16 @@ func (p *Program) Process() *Process {
 	var s []Step
 	s = append(s, p.Parent.Steps()...)
 	s = append(s, Step{Name: "setsid", Nr: syscall.SYS_SETSID})
-	s = append(s, Step{Name: "umask", Nr: syscall.SYS_UMASK, Args: []Arg{Named(uintptr(p.Umask), fmt.Sprintf("%#o", p.Umask))}})
+	s = append(s, p.umask())
 	early, late, _ := p.splitLimits()
 	for _, r := range early {
 		s = append(s, r.step())
 	}
-	// A session keyring of its own: what the parent's holds must not be
-	// readable. Kernels without keyrings have nothing to hide.
-	s = append(s, Step{Name: "keyctl", Nr: sys.SysKeyctl,
-		Args: []Arg{Named(sys.KeyctlJoinSession, "KEYCTL_JOIN_SESSION_KEYRING"), Null()},
-		OK:   []syscall.Errno{syscall.ENOSYS, syscall.EDQUOT}})
-	s = append(s, p.credentialSteps()...)
+	s = append(s, joinSession())
+	if p.Privileged {
+		s = append(s, DropBounding()...)
+	}
+	s = append(s, p.identity()...)
 	if p.SetIDs {
 		s = append(s, p.Parent.Steps()...) // setresuid has cleared it
 	}
@@ -85,7 +84,21 @@ func (p *Program) Process() *Process {
 		}
 		s = append(s, filterStep(filter, listener))
 	}
-	return &Process{Name: "program", Steps: append(s, p.Token.step())}
+	return &Process{Name: "program", Steps: append(s, p.exec())}
+}
+
+func (p *Program) exec() Step { return p.Token.step() }
+
+func (p *Program) umask() Step {
+	return Step{Name: "umask", Nr: syscall.SYS_UMASK, Args: []Arg{Named(uintptr(p.Umask), fmt.Sprintf("%#o", p.Umask))}}
+}
+
+// joinSession gives the process a session keyring of its own: what the parent's
+// holds must not be readable. Kernels without keyrings have nothing to hide.
+func joinSession() Step {
+	return Step{Name: "keyctl", Nr: sys.SysKeyctl,
+		Args: []Arg{Named(sys.KeyctlJoinSession, "KEYCTL_JOIN_SESSION_KEYRING"), Null()},
+		OK:   []syscall.Errno{syscall.ENOSYS, syscall.EDQUOT}}
 }
 
 // Spare is how many descriptors beside the program's own the steps of
@@ -166,11 +179,9 @@ func CloseFrom(n int) Step {
 	return Step{Name: "close_range", Nr: sys.SysCloseRange, Args: []Arg{Int(n), Named(^uintptr(0)>>32, "~0"), Int(0)}}
 }
 
-func (p *Program) credentialSteps() []Step {
+// identity makes the process the program's user, without a capability.
+func (p *Program) identity() []Step {
 	var s []Step
-	if p.Privileged {
-		s = append(s, DropBounding()...)
-	}
 	if p.SetIDs {
 		gid, uid := Int(p.GID), Int(p.UID)
 		s = append(s,

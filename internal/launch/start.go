@@ -62,7 +62,7 @@ func (l *Launch) flatten(p *Process) error {
 	if len(p.Steps) == 0 {
 		return errEnd
 	}
-	if last := p.Steps[len(p.Steps)-1]; !last.Exit && last.Nr != syscall.SYS_EXECVE && last.Nr != sys.SysExecveat {
+	if last := p.Steps[len(p.Steps)-1]; !last.ends() {
 		return errEnd
 	}
 	p.proc.Start, p.proc.Cgroup = len(l.flat), p.Cgroup
@@ -84,6 +84,11 @@ func (l *Launch) flatten(p *Process) error {
 	return nil
 }
 
+// ends reports whether no step of the process can follow.
+func (s *Step) ends() bool {
+	return s.Exit || s.Resume || s.Nr == syscall.SYS_EXECVE || s.Nr == sys.SysExecveat
+}
+
 func (s *Step) raw() sys.Step {
 	r := sys.Step{Nr: s.Nr, Times: uintptr(s.Times), Vary: uint8(s.Vary)}
 	switch {
@@ -96,6 +101,8 @@ func (s *Step) raw() sys.Step {
 		r.Op, r.Proc = sys.Join, s.Join.proc
 	case s.Exit:
 		r.Op = sys.Exit
+	case s.Resume:
+		r.Op = sys.Resume
 	}
 	for i, a := range s.Args {
 		r.Args[i] = a.value()

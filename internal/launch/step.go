@@ -23,6 +23,8 @@ type Step struct {
 	Await *sys.Gate       // instead of a call: wait for it
 	Join  *Process        // instead of a call: wait until it, forked before, executed its program
 	Exit  bool            // instead of a call: end the process well
+	// Resume, instead of a call, goes on with the steps of Launch.Resume.
+	Resume bool
 
 	// A call is made Times times, at least once, the argument Vary counting up.
 	Times, Vary int
@@ -127,6 +129,8 @@ func (s Step) Text() string {
 		return fmt.Sprintf("wait until %q has executed", s.Join.Name)
 	case s.Exit:
 		return "exit"
+	case s.Resume:
+		return "go on as told"
 	}
 	texts := make([]string, len(s.Args))
 	for i, a := range s.Args {

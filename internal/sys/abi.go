@@ -1,6 +1,7 @@
 package sys
 
 import (
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -52,6 +53,9 @@ func Address(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(
 
 // WordAddress is Address of a word.
 func WordAddress(w *uintptr) uintptr { return uintptr(unsafe.Pointer(w)) }
+
+// LoadWord reads a word that a launched process may be writing.
+func LoadWord(w *uintptr) uintptr { return atomic.LoadUintptr(w) }
 
 // Words returns the bytes of w, as the kernel reads them.
 func Words(w []uintptr) []byte {

@@ -28,6 +28,9 @@ const (
 	Join
 	// Exit ends the process without an error.
 	Exit
+	// Resume goes on with the steps of Machine.Rest, which may have come after
+	// the process was started: a gate is in front.
+	Resume
 )
 
 // States of a Gate.
@@ -69,7 +72,7 @@ type Proc struct {
 
 	tid    int32 // written by the kernel before the process runs
 	live   int32 // 1 until the process has executed a program or died
-	failed int32 // index+1 of the step that failed
+	failed int32 // index+1 of the step that failed; those of Machine.Rest follow Steps
 	errno  uintptr
 	stack  *stack
 	args   cloneArgs
@@ -100,7 +103,8 @@ func (p *Proc) PID() int { return int(atomic.LoadInt32(&p.tid)) }
 // keep its place in the Go scheduler while a tracer may need it.
 type Machine struct {
 	Steps []Step
-	Main  Proc // the process that starts with the first step
+	Rest  []Step // what follows a Resume
+	Main  Proc   // the process that starts with the first step
 }
 
 // No exit signal: the program that hosts Belljar sees no SIGCHLD, and its own
@@ -186,6 +190,9 @@ func (p *Proc) top() unsafe.Pointer {
 	return unsafe.Add(unsafe.Pointer(p.stack), stackSize-top%16)
 }
 
+// Alive reports whether p, which was cloned, still shares this process's memory.
+func (p *Proc) Alive() bool { return atomic.LoadInt32(&p.live) != 0 }
+
 // Wait sleeps until p no longer shares this process's memory: it has executed
 // a program or is dead. It must be called only for a process that was cloned.
 func (m *Machine) Wait(p *Proc) {
@@ -243,6 +250,9 @@ func runSteps(m *Machine, p *Proc) {
 	for pc := int32(p.Start); ; pc++ {
 		var r, errno uintptr
 		switch {
+		case s.Op == Resume:
+			s, pc = unsafe.SliceData(m.Rest), int32(len(m.Steps))-1
+			continue
 		case s.If != nil && *s.If == None || s.Unless != nil && *s.Unless != None:
 			r = None
 		default:
@@ -277,7 +287,7 @@ func takeStep(m *Machine, s *Step) (r, errno uintptr) {
 	case Fork:
 		r, errno = s.Proc.clone(s.Args[0], m)
 	case Await:
-		errno = s.Gate.await()
+		errno = s.Gate.await(s.Args[5])
 	case Join:
 		errno = s.Proc.join()
 	case Exit:
@@ -314,21 +324,22 @@ func callStep(s *Step, k uintptr) (r, errno uintptr) {
 	return r, uintptr(e)
 }
 
-// await is Wait for a launched process.
+// await is Wait for a launched process. FUTEX_WAIT has no sixth argument, which a
+// filter may want to see.
 //
 //go:nosplit
 //go:noinline
 //go:norace
 //go:nocheckptr
-func (g *Gate) await() uintptr {
+func (g *Gate) await(sixth uintptr) uintptr {
 	for {
-		switch g.word {
+		switch uint32(loadAcquire((*int32)(unsafe.Pointer(&g.word)))) {
 		case Open:
 			return 0
 		case Aborted:
 			return uintptr(syscall.ECANCELED)
 		}
-		syscall.RawSyscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(&g.word)), futexWait, uintptr(Closed), 0, 0, 0)
+		syscall.RawSyscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(&g.word)), futexWait, uintptr(Closed), 0, 0, sixth)
 	}
 }
 

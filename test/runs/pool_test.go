@@ -2,6 +2,8 @@ package runs
 
 import (
 	"context"
+	"io"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -69,6 +71,56 @@ func TestPooledMany(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestPooledHoldsNothing proves that a launch which waits for its program keeps
+// nothing open that this process has open: who reads from a pipe of it learns
+// that it was closed.
+func TestPooledHoldsNothing(t *testing.T) {
+	runner := pooled(t, belljar.NoOne, 2)
+	for range 4 {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The next launch begins when this one is over.
+		if res, err := runner.Run(context.Background(), belljar.Command{Args: []string{"/bin/true"}}); err != nil || res.Verdict != belljar.OK {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		w.Close()
+		if _, err := io.ReadAll(r); err != nil {
+			t.Error(err)
+		}
+		r.Close()
+	}
+}
+
+// TestPooledFiles proves that a program which a launch was waiting for has the
+// files, limits and mask that were asked for, and no others.
+func TestPooledFiles(t *testing.T) {
+	testkit.Root(t)
+	umask := 0o027
+	runner := belljar.NewRunner(belljar.Options{Policy: policy.Observe(), Supervisor: belljar.NoOne, Unshare: belljar.On, Containers: 1,
+		Umask: &umask, Limits: belljar.Limits{Files: 64, Stack: 1 << 20, Output: 1 << 20}})
+	defer runner.Close()
+	const script = `umask; ulimit -n; ulimit -Hs; ulimit -c; ls /proc/self/fd; cat <&3; grep -E "Sig(Blk|Ign)|Cap(Eff|Bnd)|NoNewPrivs|Uid|Groups" /proc/self/status`
+	want := "0027\n64\n1024\n0\n0\n1\n2\n3\n4\nhello\nUid:\t65534\t65534\t65534\t65534\nGroups:\t \n" +
+		"SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\nCapEff:\t0000000000000000\nCapBnd:\t0000000000000000\nNoNewPrivs:\t1\n"
+	for i := range 3 {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.WriteString("hello\n")
+		w.Close()
+		var out strings.Builder
+		res, err := runner.Run(context.Background(), belljar.Command{Args: []string{"/bin/sh", "-c", script}, Stdout: &out, Stderr: &out,
+			Files: []*os.File{r}, Env: []string{"PATH=/bin:/usr/bin"}})
+		r.Close()
+		if err != nil || res.Verdict != belljar.OK || out.String() != want {
+			t.Errorf("run %d: %+v, %v, output %q, want %q", i, brief(res), err, out.String(), want)
+		}
+	}
 }
 
 // TestPooledElsewhere proves that a program which no container could show runs

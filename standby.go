@@ -1,0 +1,53 @@
+package belljar
+
+import (
+	"github.com/belljar/belljar/internal/launch"
+	"github.com/belljar/belljar/landlock"
+	"github.com/belljar/belljar/unshare"
+)
+
+// standsBy reports whether the launches of commands like this one can begin
+// before their programs are known. The first half knows no cgroup, since a run
+// has one of its own, and no listener, since its process would have to answer.
+func (p *plan) standsBy() bool {
+	return p.cmd.Dir == "" && p.tree == nil && p.supervisor != Notify && p.setIDs() && p.uid != 0
+}
+
+// goesOn reports whether a program can be the second half of a launch.
+func (s *session) goesOn(program *launch.Program) bool {
+	return s.standsBy() && s.group == nil && len(program.Files) <= launch.StandbyFiles
+}
+
+// rest makes a program the second half of a launch.
+func (s *session) rest(program *launch.Program) *launch.Program {
+	program.Restrict = s.landlock.With(s.path, landlock.Held(s.files.fds)).End(s.landlock, launch.StandbyDomain)
+	return program
+}
+
+// kept is a plan without what only its own run needs.
+func (p *plan) kept() *plan {
+	k := *p
+	k.cmd = Command{}
+	return &k
+}
+
+// begin starts the first half of the next launch in a container.
+func (p *plan) begin(c *unshare.Parked) error {
+	defer keepDumpable()()
+	next, err := launch.NewStandby()
+	if err != nil {
+		return err
+	}
+	filters, err := p.standbyFilters(next.Pass)
+	if err != nil {
+		next.Close()
+		return err
+	}
+	life, err := launch.Self()
+	if err != nil {
+		next.Close()
+		return err
+	}
+	rules, ruleset := p.landlock.Begin(p.uid, p.gid, launch.StandbyFree)
+	return c.Begin(next, next.Process(p.dir, life, filters, rules, ruleset), life)
+}
