@@ -18,6 +18,7 @@ type Waiting struct {
 	done     chan struct{}
 	decision Decision
 	count    bool // of sendmmsg: the result counts messages, not bytes
+	restarts bool // see Interrupted
 
 	cancelled atomic.Bool
 	mu        sync.Mutex // guards what follows
@@ -38,15 +39,22 @@ func (w *Waiting) Decision() Decision {
 	return d
 }
 
+// Restart is ERESTARTSYS: where a signal is about to be delivered, the kernel
+// makes EINTR of it, or the call anew, as the signal's handler wants.
+const Restart = syscall.Errno(512)
+
 // Interrupted is the answer for a tracee that a signal keeps from waiting any
-// longer: EINTR, unless the call was made, or made in part, meanwhile. A
+// longer: Restart, unless the call was made, or made in part, meanwhile. A call
+// with a time of its own to wait (SO_SNDTIMEO) is never made anew, but EINTR. A
 // connection that TCP has begun to make is made in the background, as after
 // any interrupted connect(2).
 func (w *Waiting) Interrupted() Decision {
 	w.Cancel()
 	d := w.Decision()
 	if d.Kind == Fail && (d.Errno == syscall.EBADF || d.Errno == syscall.EAGAIN) {
-		d.Errno = syscall.EINTR
+		if d.Errno = syscall.EINTR; w.restarts {
+			d.Errno = Restart
+		}
 	}
 	return d
 }
@@ -90,11 +98,12 @@ type errand struct {
 	fd    int // of connect, else -1
 	real  bool
 	block bool
-	close func() // what the errand holds
+	limit time.Duration // SO_SNDTIMEO: how long the call itself may wait, 0 for ever
+	close func()        // what the errand holds
 }
 
 func (e *Engine) run(r errand, d Decision) Decision {
-	w := &Waiting{done: make(chan struct{}), decision: d, fd: r.fd}
+	w := &Waiting{done: make(chan struct{}), decision: d, fd: r.fd, restarts: r.limit == 0}
 	go func() {
 		// Never unlocked: the thread keeps the program's user and ends here.
 		runtime.LockOSThread()

@@ -161,6 +161,7 @@ func (e *Engine) connect(t *Trap, who *actor) Decision {
 		do:    func(*Waiting) (uint64, syscall.Errno) { return 0, sys.Connect(p.socket.fd, addr) },
 		fd:    p.socket.fd,
 		block: block,
+		limit: sys.SendTimeout(p.socket.fd),
 		close: p.close,
 	}, d)
 }

@@ -22,7 +22,8 @@ type delivery struct {
 	fds   []int // lent for its control messages
 	sent  int   // bytes
 	flags int
-	wait  bool // the tracee would wait for room
+	wait  bool          // the tracee would wait for room
+	limit time.Duration // and no longer than that, if it is not 0
 	th    thread
 	quiet bool // no SIGPIPE
 }
@@ -108,7 +109,7 @@ func (e *Engine) deliver(t *Trap, flags uint32, who *actor, read func(*message) 
 	}
 	if m.domain == sys.AF_UNIX {
 		// The receiver may be told who sends: the thread's real IDs.
-		return e.run(errand{do: m.deliver, fd: -1, real: true, block: m.wait, close: m.close}, d)
+		return e.run(errand{do: m.deliver, fd: -1, real: true, block: m.wait, limit: m.limit, close: m.close}, d)
 	}
 	if !who.lower() {
 		m.close()
@@ -126,7 +127,7 @@ func (e *Engine) deliver(t *Trap, flags uint32, who *actor, read func(*message) 
 	if m.data, m.sent = m.data[n:], n; n > 0 {
 		m.control = nil
 	}
-	return e.run(errand{do: m.deliver, fd: -1, block: true, close: m.close}, d)
+	return e.run(errand{do: m.deliver, fd: -1, block: true, limit: m.limit, close: m.close}, d)
 }
 
 // prepare is all of deliver up to the sending.
@@ -156,6 +157,7 @@ func (e *Engine) prepare(t *Trap, m *delivery, flags uint32, who *actor, read fu
 	}
 	m.flags = int(flags) | sys.MSG_DONTWAIT | sys.MSG_NOSIGNAL
 	m.wait = flags&sys.MSG_DONTWAIT == 0 && sys.Blocking(m.socket.fd)
+	m.limit = sys.SendTimeout(m.socket.fd)
 	m.quiet = flags&sys.MSG_NOSIGNAL != 0
 	if m.name == nil {
 		return Decision{Kind: Allow}
@@ -210,8 +212,8 @@ const poll = 10 * time.Millisecond
 // errand.
 func (m *delivery) deliver(w *Waiting) (uint64, syscall.Errno) {
 	var deadline time.Time
-	if limit := sys.SendTimeout(m.socket.fd); limit > 0 {
-		deadline = time.Now().Add(limit)
+	if m.limit > 0 {
+		deadline = time.Now().Add(m.limit)
 	}
 	for pause := 100 * time.Microsecond; ; pause = min(2*pause, poll) {
 		n, errno := m.try()

@@ -78,6 +78,11 @@ func ContToReturn(pid int) error { return ptrace(unix.PTRACE_SYSCALL, pid, 0, 0)
 // Listen leaves a tracee in its group-stop, so that SIGCONT can end it.
 func Listen(pid int) error { return ptrace(unix.PTRACE_LISTEN, pid, 0, 0) }
 
+// StopTracee makes a tracee stop soon, with PTRACE_EVENT_STOP, and look for
+// signals: a call of its own that one interrupts is then made anew, or not. It
+// fails only for a tracee that is gone.
+func StopTracee(pid int) { ptrace(unix.PTRACE_INTERRUPT, pid, 0, 0) }
+
 // EventMessage returns the number that belongs to the tracee's event. A tracee
 // that is killed while it is stopped goes on to PTRACE_EVENT_EXIT at once, and
 // then the message is that event's: the error is ESRCH if the tracee is not

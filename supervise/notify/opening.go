@@ -7,10 +7,6 @@ import (
 	"github.com/belljar/belljar/supervise"
 )
 
-// restartSys is ERESTARTSYS: where a signal is about to be delivered, the
-// kernel makes EINTR of it, or the call anew, as the signal's handler wants.
-const restartSys = syscall.Errno(512)
-
 // openLater opens a file on a thread that may wait for it. While it does, a
 // signal ends the tracee's call as it would end its own.
 func (w *worker) openLater(o *supervise.Opening) {
@@ -29,7 +25,7 @@ func (w *worker) openLater(o *supervise.Opening) {
 			case gone:
 				return nil
 			case toRestart:
-				errno = restartSys
+				errno = supervise.Restart
 				s.cfg.Lives.Interrupted(waits.tid)
 			}
 		}
@@ -52,12 +48,21 @@ func (w *worker) answerLater(d supervise.Decision) {
 			return
 		case <-interrupted:
 		}
-		if s.waits.remove(waits) == gone {
+		why := s.waits.remove(waits)
+		if why == gone {
 			d.Waiting.Cancel()
 			<-d.Waiting.Done()
 			return
 		}
-		if err := s.answer(id, &trap, d.Waiting.Interrupted()); err != nil {
+		d := d.Waiting.Interrupted()
+		if d.Errno == supervise.Restart {
+			if why == toFail {
+				d.Errno = syscall.EINTR
+			} else {
+				s.cfg.Lives.Interrupted(trap.TID)
+			}
+		}
+		if err := s.answer(id, &trap, d); err != nil {
 			s.fail(err)
 		}
 	})

@@ -24,12 +24,13 @@ type made struct {
 type madeCall uint8
 
 const (
-	noCall   madeCall = iota
-	mapPage           // mmap of the argument page, then the own call anew
-	sealPage          // mseal of it, then the own call anew
-	openFile          // openat2 instead of the own open
-	dupFile           // fcntl instead of the own open
-	noRoom            // a call that fails, then the own call anew
+	noCall    madeCall = iota
+	mapPage            // mmap of the argument page, then the own call anew
+	sealPage           // mseal of it, then the own call anew
+	openFile           // openat2 instead of the own open
+	dupFile            // fcntl instead of the own open
+	noRoom             // a call that fails, then the own call anew
+	interrupt          // a call that fails, then the own call as a signal ends it
 )
 
 // MadeCalls returns the calls that the tracer makes programs make and that a
@@ -118,6 +119,17 @@ func (t *Tracer) open(tid int, k *task, o *supervise.Opening, canonical string) 
 	case t.pageReady(tid, k):
 		t.openPath(tid, k, o, dir, path)
 	}
+}
+
+// interrupt ends the task's own call, for which it was stopped, as one that a
+// signal interrupts. A call that is not made is none that the kernel would restart,
+// so the task makes one that fails.
+func (t *Tracer) interrupt(tid int, k *task) {
+	k.made = made{what: interrupt, slot: -1}
+	if err := sys.ReadRegs(tid, &k.made.own); err != nil {
+		return // it is gone; another event says so
+	}
+	t.make(tid, k, t.number.openat2, [6]uint64{})
 }
 
 // openPath makes the task open the judged path, which has no link in it,
@@ -264,6 +276,11 @@ func (t *Tracer) after(tid int, k *task, m *made, result uint64) (next sys.Regs,
 		return m.own.Again(), true
 	case noRoom:
 		return m.own.Again(), true
+	case interrupt:
+		// Should another thread take the signal: nothing but the kernel's look
+		// for signals makes of this what the program is to see.
+		sys.StopTracee(tid)
+		return m.own.Done(failure(supervise.Restart)), false
 	}
 	if k.again < maxAgain && (m.links && errno == syscall.ELOOP || m.leaves && errno == syscall.EXDEV) {
 		k.again++

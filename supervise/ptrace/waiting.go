@@ -104,6 +104,10 @@ func (t *Tracer) settle() (any bool) {
 		case supervise.Return:
 			t.answer(tid, w.task, d.Value)
 		case supervise.Fail:
+			if d.Errno == supervise.Restart {
+				t.interrupt(tid, w.task)
+				continue
+			}
 			t.answer(tid, w.task, failure(d.Failure()))
 		default:
 			t.answer(tid, w.task, failure(syscall.EPERM))

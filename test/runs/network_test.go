@@ -66,7 +66,7 @@ func TestNetworkAsNative(t *testing.T) {
 			a("unix", s.dir+"/private"), a("seqpacket", s.dir+"/packet"), a("seqpacket", s.dir+"/a"), a("unix", "./a"),
 			a("dgram", "to", "127.0.0.1", s.udp), a("dgram", "msg", "127.0.0.1", s.udp), a("dgram", "mmsg", "127.0.0.1", s.udp),
 			a("dgram", "sendto", "127.0.0.1", s.udp), a("dgram", "write", "127.0.0.1", s.udp),
-			a("rights"), a("flood"), a("alarm", "127.0.0.1", s.full),
+			a("rights"), a("flood"), a("stuffed"), a("alarm", "127.0.0.1", s.full), a("impatient", "127.0.0.1", s.full),
 			a("notasocket"), a("nofd"), a("fault"), a("short", "127.0.0.1", s.port), a("long", "127.0.0.1", s.port),
 			a("serve", "127.0.0.1", "0"), a("serve", s.dir+"/own"), a("bind", s.dir+"/own"), a("bind", s.dir+"/"), a("bind", s.dir+"/none/x"),
 			a("serve", "@belljar-"+s.port),

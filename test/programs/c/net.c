@@ -219,16 +219,55 @@ static int flood(void) {
 	return 0;
 }
 
-static void nothing(int sig) { (void)sig; }
+// What interrupts a call: the first signal lets it be made anew, the second not.
+static volatile int signals;
 
-// alarmed connects to who never answers until a signal comes.
-static int alarmed(void) {
-	struct sigaction sa = {.sa_handler = nothing};
+static void handler(int sig) {
+	struct sigaction sa = {.sa_handler = handler};
+	signals++;
 	sigaction(SIGALRM, &sa, NULL);
-	struct itimerval timer = {.it_value.tv_usec = 100000};
-	int fd = socket(parse(1), SOCK_STREAM, 0);
+}
+
+static void alarms(void) {
+	struct sigaction sa = {.sa_handler = handler, .sa_flags = SA_RESTART};
+	struct itimerval timer = {{0, 50000}, {0, 50000}};
+	signals = 0;
+	sigaction(SIGALRM, &sa, NULL);
 	setitimer(ITIMER_REAL, &timer, NULL);
-	return connect(fd, (void *)&addr, size);
+}
+
+static int alarmed(int result) {
+	int errnum = errno;
+	setitimer(ITIMER_REAL, &(struct itimerval){}, NULL);
+	snprintf(answer, sizeof answer, "%s after %d", result < 0 ? strerrorname_np(errnum) : "done", signals);
+	return 0;
+}
+
+// patient connects to who never answers, and waits for so many seconds or, if
+// these are 0, for ever.
+static int patient(int seconds) {
+	int fd = socket(parse(1), SOCK_STREAM, 0);
+	struct timeval limit = {seconds, 0};
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+	alarms();
+	return alarmed(connect(fd, (void *)&addr, size));
+}
+
+// stuffed sends to who never reads.
+static int stuffed(void) {
+	static char block[1 << 16];
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+		return -1;
+	struct iovec iov = {block, sizeof block};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	while (sendmsg(pair[0], &m, MSG_DONTWAIT) > 0)
+		;
+	alarms();
+	int result = alarmed(sendmsg(pair[0], &m, 0));
+	close(pair[0]);
+	close(pair[1]);
+	return result;
 }
 
 static int use(char *what) {
@@ -260,7 +299,11 @@ static int use(char *what) {
 	if (strcmp(kind, "flood") == 0)
 		return flood();
 	if (strcmp(kind, "alarm") == 0)
-		return alarmed();
+		return patient(0);
+	if (strcmp(kind, "impatient") == 0)
+		return patient(100);
+	if (strcmp(kind, "stuffed") == 0)
+		return stuffed();
 	if (strcmp(kind, "socket") == 0)
 		return socket(atoi(field[1]), atoi(field[2]), atoi(field[3])) < 0 ? -1 : 0;
 	if (strcmp(kind, "pair") == 0)
