@@ -80,6 +80,9 @@ func play(t *testing.T, flags, scripts []string) {
 				return slices.Equal(sandboxFlags[value], flags), nil
 			case "root":
 				return os.Geteuid() == 0, nil
+			case "unfiltered":
+				status, err := os.ReadFile("/proc/self/status")
+				return strings.Contains(string(status), "Seccomp:\t0\n"), err
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
