@@ -31,6 +31,7 @@ type program struct {
 	setup []string // a shell command of the test's, in {dir}
 	args  []string
 	worse []string // reads {secret} or reaches {other}; must not succeed
+	long  bool     // takes seconds: not with -short
 }
 
 var programs = []program{
@@ -55,6 +56,12 @@ var programs = []program{
 		worse: []string{"java", "-XX:-UsePerfData", "-Xmx64m", "-XX:+UseSerialGC", "-XX:Flags={secret}", "-version"}},
 	{name: "node", tool: "node", args: []string{"node", "-e", "console.log(require('path').join('a', 'b'))"},
 		worse: []string{"node", "-e", "console.log(require('fs').readFileSync('{secret}', 'utf8'))"}},
+	// Its cache is filled before: what is learned is compiling one file, and linking.
+	{name: "go build", tool: "go", long: true,
+		setup: []string{"sh", "-c", `printf 'module example.org/m\n\ngo 1.24\n' > go.mod && printf 'package main\n\nfunc main() { println("built") }\n' > main.go && mkdir cache &&
+			GOCACHE=$PWD/cache GOFLAGS= go build -o a . && chmod -R a+rwX .`},
+		args:  []string{"sh", "-c", "cd {dir} && rm -f a && export GOCACHE={dir}/cache GOPROXY=off GOTOOLCHAIN=local && {go} build -o a . && ./a"},
+		worse: []string{"sh", "-c", "cd {dir} && export GOCACHE={dir}/cache GOPROXY=off GOTOOLCHAIN=local && {go} tool compile {secret}"}},
 	{name: "find", tool: "find", args: []string{"find", "/etc/apt", "-name", "*.list"},
 		worse: []string{"find", "-files0-from", "{secret}"}},
 	{name: "threads", tool: "gcc", args: []string{"{threads}", "4", "2"}, worse: []string{"/bin/cat", "{secret}"}},
@@ -67,6 +74,9 @@ func TestRoundTrip(t *testing.T) {
 	for _, p := range programs {
 		t.Run(p.name, func(t *testing.T) {
 			testkit.Tool(t, p.tool)
+			if p.long && testing.Short() {
+				t.Skip("takes long")
+			}
 			c := newCase(t)
 			c.setUp(p.setup)
 			learned := c.learn(p.args)
@@ -113,8 +123,12 @@ func newCase(t *testing.T) *attempt {
 		return s.URL
 	}
 	var ignored int
+	goTool, err := exec.LookPath("go")
+	if err != nil {
+		goTool = "go"
+	}
 	threads := testkit.Program(t, "c/threads", "dynamic")[0]
-	c.replace = strings.NewReplacer("{dir}", c.dir, "{secret}", secret, "{threads}", threads,
+	c.replace = strings.NewReplacer("{dir}", c.dir, "{secret}", secret, "{threads}", threads, "{go}", goTool,
 		"{url}", answer("hello", &ignored), "{other}", answer(secretText, &c.visits))
 	return c
 }
