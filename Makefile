@@ -48,6 +48,14 @@ kernels: ## run the tests on every kernel and write docs/kernels.md
 races: test-tools ## let every race of test/escapes try for a minute
 	BELLJAR_RACE_SECONDS=60 $(GO) test -timeout 60m -count=1 -run 'TestEscapes/escapes-races' ./test/escapes
 
+.PHONY: roundtrip
+roundtrip: test-tools ## learn policies for real programs and run them, go build among them
+	BELLJAR_LONG=1 $(GO) test -timeout 20m -count=1 -v -run TestRoundTrip ./learn
+
+.PHONY: bench-trace
+bench-trace: ## compare what tracing costs with what strace costs
+	cd bench && CGO_ENABLED=0 $(GO) run ./trace
+
 .PHONY: vet
 vet: ## go vet
 	$(GO) vet ./...

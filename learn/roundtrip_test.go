@@ -31,7 +31,7 @@ type program struct {
 	setup []string // a shell command of the test's, in {dir}
 	args  []string
 	worse []string // reads {secret} or reaches {other}; must not succeed
-	long  bool     // takes seconds: not with -short
+	long  bool     // compiles a standard library first: only with BELLJAR_LONG
 }
 
 var programs = []program{
@@ -74,8 +74,8 @@ func TestRoundTrip(t *testing.T) {
 	for _, p := range programs {
 		t.Run(p.name, func(t *testing.T) {
 			testkit.Tool(t, p.tool)
-			if p.long && testing.Short() {
-				t.Skip("takes long")
+			if p.long && os.Getenv("BELLJAR_LONG") == "" {
+				t.Skip("takes long: make roundtrip")
 			}
 			c := newCase(t)
 			c.setUp(p.setup)
