@@ -125,7 +125,7 @@ func refused(errno syscall.Errno) maker {
 // far.
 func (m *making) act(make *maker, d Decision) Decision {
 	fail := func(errno syscall.Errno) Decision {
-		d.Kind, d.Errno, d.Rule = Fail, errno, ""
+		d.Kind, d.Errno, d.Rule, d.Raised = Fail, errno, "", m.signal
 		return d
 	}
 	if make.creates {

@@ -200,7 +200,7 @@ func (m *delivery) try() (int, syscall.Errno) {
 // broken sends the signal that a stream's sender gets for EPIPE.
 func (m *delivery) broken() {
 	if m.typ == sockStream && !m.quiet {
-		sys.SignalThread(m.th.pid, m.th.tid, syscall.SIGPIPE)
+		sys.Signal(m.th.pid, m.th.tid, syscall.SIGPIPE)
 	}
 }
 

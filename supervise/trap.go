@@ -48,6 +48,10 @@ type Decision struct {
 	// decided, where the engine has an Observe or the last one ends the run.
 	Uses []Use
 
+	// Raised is the signal that the call has raised in the tracee, where it was
+	// made in its place, or 0.
+	Raised syscall.Signal
+
 	// Opening is the file to open, for Open alone. Whoever gets it closes it.
 	Opening *Opening
 	// Waiting is the call under way, for Wait alone.

@@ -135,6 +135,14 @@ func (s *SignalInfo) Sender() (pid, uid, status int32) {
 	return word(16), word(20), word(24)
 }
 
+// FromItself makes the signal one that the kernel raises in a process for what
+// that has done itself (SEND_SIG_NOINFO); pid and uid are what the process sees.
+func (s *SignalInfo) FromItself(pid, uid int) {
+	s.Code = 0 // SI_USER
+	binary.NativeEndian.PutUint32(s.rest[4:], uint32(pid))
+	binary.NativeEndian.PutUint32(s.rest[8:], uint32(uid))
+}
+
 // Addr returns si_addr, which signals of faults have.
 func (s *SignalInfo) Addr() uint64 { return binary.NativeEndian.Uint64(s.rest[4:]) }
 
@@ -142,6 +150,14 @@ func (s *SignalInfo) Addr() uint64 { return binary.NativeEndian.Uint64(s.rest[4:
 func ReadSignalInfo(pid int, info *SignalInfo) error {
 	return ptraceMemory(unix.PTRACE_GETSIGINFO, pid, 0, unsafe.Pointer(info))
 }
+
+// WriteSignalInfo changes what is delivered with it.
+func WriteSignalInfo(pid int, info *SignalInfo) error {
+	return ptraceMemory(unix.PTRACE_SETSIGINFO, pid, 0, unsafe.Pointer(info))
+}
+
+// SiTkill is the code of a signal that was sent with tgkill(2).
+const SiTkill = -6
 
 // SiSyscall is the code of a SIGSYS that a seccomp filter sent.
 const SiSyscall = 1

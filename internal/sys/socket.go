@@ -190,6 +190,3 @@ func Interrupt(tid int) {
 	// handlers have SA_RESTART.
 	unix.Tgkill(unix.Getpid(), tid, unix.SIGURG)
 }
-
-// SignalThread sends a signal to one thread of another process.
-func SignalThread(pid, tid int, sig syscall.Signal) { unix.Tgkill(pid, tid, sig) }

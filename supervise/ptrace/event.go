@@ -1,6 +1,7 @@
 package ptrace
 
 import (
+	"os"
 	"syscall"
 	"time"
 
@@ -70,6 +71,7 @@ func (t *Tracer) stopped(pid int, sig syscall.Signal) {
 // signalled handles a signal that is about to be delivered, and delivers it.
 func (t *Tracer) signalled(pid int, k *task, sig syscall.Signal) {
 	k.forking.Store(false)
+	fromItself(pid, sig)
 	t.watchSignal(pid, k, sig)
 	t.restart(pid, k)
 	switch sig {
@@ -84,11 +86,32 @@ func (t *Tracer) signalled(pid int, k *task, sig syscall.Signal) {
 	case syscall.SIGXFSZ:
 		// The kernel sends it with the code of kill(2), so what tells a limit
 		// from a signal is the call that the thread is in.
-		if nr, _, err := sys.CurrentCall(pid); err == nil && t.cfg.OutputLimited && t.grow[nr] {
+		nr, _, err := sys.CurrentCall(pid)
+		if t.cfg.OutputLimited && (k.raised == sig || err == nil && t.grow[nr]) {
 			t.end(OutputExceeded, nil)
 		}
 	}
 	sys.Cont(pid, sig)
+}
+
+// fromItself lets a signal that Belljar sent, for a call that it made in the
+// task's place, look like the kernel's own.
+func fromItself(tid int, sig syscall.Signal) {
+	if sig != syscall.SIGXFSZ && sig != syscall.SIGPIPE {
+		return
+	}
+	var info sys.SignalInfo
+	if sys.ReadSignalInfo(tid, &info) != nil || info.Code != sys.SiTkill {
+		return
+	}
+	if sender, _, _ := info.Sender(); sender != 0 && int(sender) != os.Getpid() {
+		return // 0 is who has no number in the task's PID namespace
+	}
+	if st, err := hostProc.Status(tid); err == nil && len(st.NStgid) > 0 {
+		info.FromItself(st.NStgid[len(st.NStgid)-1], st.UID[0])
+		// A tracee that was killed meanwhile needs none.
+		_ = sys.WriteSignalInfo(tid, &info)
+	}
 }
 
 // forked handles the creation of a task.

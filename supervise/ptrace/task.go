@@ -21,9 +21,10 @@ type task struct {
 	// interrupted: its call was answered with ERESTARTSYS.
 	interrupted atomic.Bool
 
-	call  entering
-	made  made // the call that it is in for the tracer
-	again int  // how often its own call was decided anew
+	call   entering
+	raised syscall.Signal // by the call that was made in its place last
+	made   made           // the call that it is in for the tracer
+	again  int            // how often its own call was decided anew
 }
 
 // process is one thread group.

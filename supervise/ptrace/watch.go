@@ -79,6 +79,7 @@ func (t *Tracer) entered(k *task) {
 func (t *Tracer) decided(k *task, d supervise.Decision) {
 	d.Opening = nil // it is closed before the call returns
 	k.call.decision = d
+	k.raised = d.Raised
 }
 
 // leave handles the stop after a call that the task has made itself.

@@ -22,6 +22,7 @@
 // run: policy=compile args="chorus" output=1M verdict=output-limit limit=output output_used=1M..1100K
 // run: policy=compile args="splice" output=1M verdict=output-limit limit=output output_used=1M..1100K
 // run: policy=compile box=deny args="fallocate" output=1M verdict=output-limit limit=output
+// run: policy=compile box=deny args="truncate" output=1M verdict=output-limit limit=output
 // run: policy=compile box=deny args="sparse" output=1M verdict=output-limit limit=output
 // run: policy=compile box=deny args="core" verdict=ok stdout="killed by SIGSEGV, no core\n"
 // run: in=unshare,both policy=compile args="files" verdict=ok contains="ENOSPC"
@@ -161,6 +162,11 @@ static void fallocate_(char **args) { report("fallocate", fallocate(file(), 0, 0
 
 static void sparse(char **args) { report("pwrite", pwrite(file(), "x", 1, 1L << 30)); }
 
+static void truncate_(char **args) {
+	make("sparse", "", 0600);
+	report("truncate", truncate("sparse", 1L << 30));
+}
+
 static void core(char **args) {
 	int status, core = 0;
 	struct rlimit most = {RLIM_INFINITY, RLIM_INFINITY};
@@ -245,7 +251,7 @@ static void alone(char **args) {
 
 static const struct attack all[] = {{"sleepy", sleepy}, {"orphans-burn", orphansBurn}, {"relay", relay}, {"shared", shared}, {"memfd", memfd},
 	{"thread", thread}, {"many", many}, {"reserve", reserve}, {"chorus", chorus}, {"splice", splice_}, {"fallocate", fallocate_},
-	{"sparse", sparse}, {"core", core}, {"files", files}, {"descriptors", descriptors}, {"devices", devices}, {"host", host},
+	{"sparse", sparse}, {"truncate", truncate_}, {"core", core}, {"files", files}, {"descriptors", descriptors}, {"devices", devices}, {"host", host},
 	{"alone", alone}};
 
 PLAY(all)
