@@ -12,7 +12,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -49,13 +51,20 @@ func TestRun(t *testing.T) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(sandboxFlags)) {
 		t.Run(name, func(t *testing.T) {
-			if name == "unshare" {
+			switch name {
+			case "unshare":
 				testkit.Namespaces(t)
+			case "notify":
+				testkit.Notify(t)
 			}
 			play(t, sandboxFlags[name], scripts)
 		})
 	}
 }
+
+// marks numbers what scripts give their programs to be told apart by, from
+// those of other scripts and, with this process's number, of other tests.
+var marks atomic.Int64
 
 func play(t *testing.T, flags, scripts []string) {
 	testkit.Leaks(t)
@@ -72,6 +81,7 @@ func play(t *testing.T, flags, scripts []string) {
 				}
 			}
 			e.Setenv("UID", strconv.Itoa(os.Geteuid()))
+			e.Setenv("MARK", fmt.Sprintf("9%d.%d", os.Getpid(), marks.Add(1)))
 			return os.Chmod(e.WorkDir, 0o777)
 		},
 		Condition: func(cond string) (bool, error) {
@@ -159,13 +169,28 @@ func checkResult(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// gone checks that no process has this word among its arguments.
+// gone waits until no process has this word among its arguments. What SIGKILL
+// has been sent to may take a while to end on a busy machine.
 func gone(ts *testscript.TestScript, neg bool, args []string) {
+	var left string
+	for try := 0; try < 1000; try++ {
+		if left = withArgument(args[0]); left == "" {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("still there: %s", left)
+}
+
+// withArgument returns a process that has a word among its arguments, "" if
+// there is none.
+func withArgument(word string) string {
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, f := range files {
 		line, _ := os.ReadFile(f)
-		if slices.ContainsFunc(bytes.Split(line, []byte{0}), func(w []byte) bool { return string(w) == args[0] }) {
-			ts.Fatalf("%s: %q", f, line)
+		if slices.ContainsFunc(bytes.Split(line, []byte{0}), func(w []byte) bool { return string(w) == word }) {
+			return fmt.Sprintf("%s: %q", f, line)
 		}
 	}
+	return ""
 }
