@@ -31,7 +31,8 @@ type Command struct {
 	Files []*os.File
 }
 
-// Limits says how much a run may use. Zero means no limit.
+// Limits says how much a run may use. Zero means no limit. CPUs and CPUSet need
+// a cgroup: where none can keep them, nothing runs.
 type Limits struct {
 	CPU       time.Duration // user and system time of all processes
 	Wall      time.Duration // from the start of the program
@@ -40,6 +41,8 @@ type Limits struct {
 	Output    int64         // bytes written to Stdout and Stderr together, and the size of any one file
 	Processes int           // alive at once; threads count
 	Files     int           // open descriptors, RLIMIT_NOFILE
+	CPUs      float64       // CPU time per time: 0.5 is half of one CPU, and 0.01 the least
+	CPUSet    string        // the only CPUs that it runs on, such as "0-1,3"
 }
 
 // Supervisor says who answers trapped calls.

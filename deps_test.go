@@ -64,7 +64,7 @@ var deps = map[string]row{
 		"seccomp", "seccomp/bpf", "supervise", "supervise/notify", "supervise/ptrace", "syscalls", "unshare"}},
 
 	// The command reaches no further down than the public packages.
-	"cmd/belljar": {ours: []string{"", "learn", "policy", "seccomp", "seccomp/bpf", "seccomp/process", "supervise", "syscalls", "trace", "unshare"},
+	"cmd/belljar": {ours: []string{"", "cgroup", "learn", "policy", "seccomp", "seccomp/bpf", "seccomp/process", "supervise", "syscalls", "trace", "unshare"},
 		others: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
 
 	// What only tests import.

@@ -32,15 +32,18 @@ func (p *plan) chooseGroup() error {
 	switch {
 	case p.opts.Cgroup == Off:
 		p.noGroup = "switched off"
-		return nil
-	case !asked && limits.Memory <= 0 && limits.Processes <= 0:
+		return p.chooseCPUs(nil)
+	case !asked && limits.Memory <= 0 && limits.Processes <= 0 && !limits.cpus():
 		p.noGroup = "no limit of this run needs one"
 		return nil
 	}
 	tree, err := hostTree()
 	if err != nil {
 		p.noGroup = err.Error()
-		return p.groupMissing()
+		return errors.Join(p.groupMissing(), p.chooseCPUs(nil))
+	}
+	if err := p.chooseCPUs(tree); err != nil {
+		return err
 	}
 	can := tree.Can()
 	p.noGroup, _ = tree.Why()
@@ -58,6 +61,43 @@ func (p *plan) chooseGroup() error {
 	}
 	if limits.Memory > 0 && !can.Limit || limits.Processes > 0 && !can.Tasks || p.tree == nil {
 		return p.groupMissing()
+	}
+	return nil
+}
+
+// cpus reports whether a limit is about which CPUs are used, and how much of
+// them.
+func (l *Limits) cpus() bool { return l.CPUs != 0 || l.CPUSet != "" }
+
+// chooseCPUs gives the limits on CPUs to the run's cgroup. Nothing but one can
+// keep them, so a run without, where tree is nil or lacks the controller, is
+// refused.
+func (p *plan) chooseCPUs(tree *cgroup.Tree) error {
+	limits := p.opts.Limits
+	for _, c := range []struct {
+		controller, field string
+		asked             bool
+	}{
+		{cgroup.CPU, "CPUs", limits.CPUs != 0},
+		{cgroup.CPUSet, "CPUSet", limits.CPUSet != ""},
+	} {
+		if !c.asked {
+			continue
+		}
+		why, fix := p.noGroup, ""
+		if tree != nil {
+			why, fix = tree.Lacks(c.controller)
+		}
+		if fix != "" {
+			why += "; try: " + fix
+		}
+		if why != "" {
+			return &FeatureError{Feature: "the limit " + c.field, Why: "only a cgroup can keep it, and there is none: " + why}
+		}
+	}
+	p.groupLimits.CPUs, p.groupLimits.CPUSet = limits.CPUs, limits.CPUSet
+	if err := p.groupLimits.Check(); err != nil {
+		return fmt.Errorf("limit on CPUs: %w", err)
 	}
 	return nil
 }
@@ -95,7 +135,7 @@ func (s *session) makeGroup() error {
 		s.group = group
 		return nil
 	}
-	if s.opts.Cgroup == On || slices.Contains(s.opts.Require, "cgroup") {
+	if s.opts.Cgroup == On || slices.Contains(s.opts.Require, "cgroup") || s.opts.Limits.cpus() {
 		return &SetupError{Step: "cgroup", Err: err}
 	}
 	s.tree, s.noGroup, s.groupLimits = nil, err.Error(), cgroup.Limits{}
@@ -194,6 +234,11 @@ func groupFinding() Finding {
 	}
 	if swap := tree.Swap(); swap != "" {
 		return Finding{"cgroup", LayerPartial, swap, "boot with swapaccount=1, or sudo swapoff -a"}
+	}
+	for _, controller := range []string{cgroup.CPU, cgroup.CPUSet} {
+		if why, fix := tree.Lacks(controller); why != "" {
+			return Finding{"cgroup", LayerPartial, "memory and processes are limited, but " + why, fix}
+		}
 	}
 	memory := tree.With(cgroup.Memory)
 	return Finding{Layer: "cgroup", State: LayerOn, Why: fmt.Sprintf("version %d limits memory; groups are made in %s", memory.Version, memory.Dir)}

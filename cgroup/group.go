@@ -33,6 +33,9 @@ type part struct {
 // limits, measures memory or CPU time, or is needed to kill it. The first group
 // makes Belljar's directory, and removes what a killed process left there.
 func (t *Tree) New(l Limits) (*Group, error) {
+	if err := l.Check(); err != nil {
+		return nil, err
+	}
 	needs := l.needs()
 	for _, c := range needs {
 		if t.With(c) == nil {

@@ -298,6 +298,17 @@ func TestCPUSet(t *testing.T) {
 	wait()
 }
 
+// TestNoSuchCPU proves that a group is not made with fewer CPUs than asked for.
+func TestNoSuchCPU(t *testing.T) {
+	tree := host(t)
+	if tree.With(CPUSet) == nil {
+		t.Skip("no cpuset controller")
+	}
+	if g, err := tree.New(Limits{CPUSet: "0,4095"}); err == nil {
+		t.Errorf("a group was made: %v", g.Remove())
+	}
+}
+
 // TestAdd proves that a process that runs already can be moved.
 func TestAdd(t *testing.T) {
 	tree := host(t)

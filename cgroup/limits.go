@@ -15,8 +15,24 @@ type Limits struct {
 	Memory int64   // bytes, with page cache and what the kernel allocates for it
 	Swap   int64   // bytes beyond Memory; 0 is none at all where Memory is limited
 	PIDs   int     // tasks that exist, also those that ended and are not yet reaped
-	CPUs   float64 // CPU time per time: 0.5 is half of one CPU
+	CPUs   float64 // CPU time per time: 0.5 is half of one CPU; at least 0.01
 	CPUSet string  // the only CPUs that may be used, such as "0-1,3"
+}
+
+// leastCPUs is as little as the kernel can limit to: a millisecond in each
+// period.
+const leastCPUs = 0.01
+
+// Check finds what no kernel could keep.
+func (l Limits) Check() error {
+	if l.CPUs != 0 && !(l.CPUs >= leastCPUs && l.CPUs <= 1<<16) {
+		return fmt.Errorf("%v CPUs: write %v or more", l.CPUs, leastCPUs)
+	}
+	if l.CPUSet == "" {
+		return nil
+	}
+	_, err := ParseCPUs(l.CPUSet)
+	return err
 }
 
 // cpuPeriod is the time over which Limits.CPUs is kept.
@@ -82,14 +98,8 @@ var settings = []setting{
 	{CPUSet, 0, "cpuset.cpus", func(l Limits) string { return l.CPUSet }, false},
 }
 
-// quota is CPU time per period, in microseconds; the kernel allows no less
-// than one millisecond.
-func quota(l Limits) int64 {
-	if l.CPUs <= 0 {
-		return 0
-	}
-	return max(1000, int64(l.CPUs*float64(cpuPeriod.Microseconds())))
-}
+// quota is CPU time per period, in microseconds.
+func quota(l Limits) int64 { return int64(math.Round(l.CPUs * float64(cpuPeriod.Microseconds()))) }
 
 // needs lists the controllers that keep the limits.
 func (l Limits) needs() []string {
@@ -115,6 +125,33 @@ func (t *Tree) apply(h *Hierarchy, dir string, l Limits) error {
 		}
 		if err != nil {
 			return fmt.Errorf("limit %s: %w", s.controller, err)
+		}
+	}
+	if l.CPUSet != "" && slices.Contains(h.Controllers, CPUSet) {
+		return t.checkCPUs(dir, l.CPUSet)
+	}
+	return nil
+}
+
+// checkCPUs reports CPUs that the group did not get. Version 1 refuses them
+// when they are written; version 2 takes them all, leaves out those that its
+// parents do not have, and if none remains allows every CPU.
+func (t *Tree) checkCPUs(dir, want string) error {
+	for _, name := range []string{"cpuset.cpus.effective", "cpuset.effective_cpus"} {
+		got := first(t.words(dir, name))
+		if got == "" {
+			continue // the other version's name, or older than 3.17
+		}
+		asked, err := ParseCPUs(want)
+		if err != nil {
+			return fmt.Errorf("limit %s: %w", CPUSet, err)
+		}
+		given, err := ParseCPUs(got)
+		if err != nil {
+			return fmt.Errorf("limit %s: %w", CPUSet, err)
+		}
+		if !slices.Equal(asked, given) {
+			return fmt.Errorf("limit %s: asked for %s, and got %s", CPUSet, want, got)
 		}
 	}
 	return nil

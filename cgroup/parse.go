@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -83,4 +84,26 @@ func ParsePIDs(text []byte) ([]int, error) {
 		out = append(out, pid)
 	}
 	return out, nil
+}
+
+// ParseCPUs parses a list of CPUs, such as "0-1,3", and returns their numbers
+// in ascending order; see cpuset(7), "List format".
+func ParseCPUs(text string) ([]int, error) {
+	var out []int
+	for part := range strings.SplitSeq(text, ",") {
+		from, to, isRange := strings.Cut(part, "-")
+		if !isRange {
+			to = from
+		}
+		a, err := strconv.ParseUint(from, 10, 16)
+		b, berr := strconv.ParseUint(to, 10, 16)
+		if err != nil || berr != nil || a > b {
+			return nil, fmt.Errorf("CPUs %q: write a list such as 0-1,3: %w", text, ErrFormat)
+		}
+		for n := a; n <= b; n++ {
+			out = append(out, int(n))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
 }

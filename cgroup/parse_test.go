@@ -3,6 +3,7 @@ package cgroup
 import (
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,4 +110,16 @@ func FuzzOwner(f *testing.F) {
 			t.Errorf("%q was read as %+v", name, o)
 		}
 	})
+}
+
+func TestParseCPUs(t *testing.T) {
+	for text, want := range map[string][]int{
+		"0": {0}, "0-1,3": {0, 1, 3}, "3,1-2,2": {1, 2, 3}, "7-7": {7},
+		"": nil, "a": nil, "1-0": nil, "-1": nil, "1-": nil, "0,,1": nil, "0-1-2": nil, "65536": nil, " 1": nil,
+	} {
+		got, err := ParseCPUs(text)
+		if !slices.Equal(got, want) || (err == nil) != (want != nil) {
+			t.Errorf("%q: %v, %v, want %v", text, got, err, want)
+		}
+	}
 }

@@ -139,5 +139,5 @@ func (t *Tree) delegation(h *Hierarchy) string {
 		return "mount -o remount,rw " + h.Point + " (or start the container with --cgroupns=private and a writable " + h.Point + ")"
 	}
 	return fmt.Sprintf("mkdir %[1]s/shell && for p in $(cat %[1]s/cgroup.procs); do echo $p >%[1]s/shell/cgroup.procs; done", h.Own) +
-		fmt.Sprintf(" && echo +memory +pids +cpu >%s/cgroup.subtree_control", h.Own)
+		fmt.Sprintf(" && echo +memory +pids +cpu +cpuset >%s/cgroup.subtree_control", h.Own)
 }

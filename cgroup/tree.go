@@ -250,6 +250,27 @@ func (t *Tree) Why() (why, fix string) {
 	return strings.Join(all, "; "), fix
 }
 
+// Lacks returns why groups cannot have a controller and a command that would
+// mend that, both "" if they can.
+func (t *Tree) Lacks(controller string) (why, fix string) {
+	if t.With(controller) != nil {
+		return "", ""
+	}
+	for _, h := range t.Hierarchies {
+		switch {
+		case h.Version == 1 && slices.Contains(h.Controllers, controller):
+			return h.Why, h.Fix
+		case h.Version == 2 && h.Dir != "" && slices.Contains(t.words(h.parent, "cgroup.controllers"), controller):
+			return fmt.Sprintf("%s does not give the %s controller to groups", h.parent, controller),
+				fmt.Sprintf("echo +%s | sudo tee %s/cgroup.subtree_control", controller, h.parent)
+		}
+	}
+	if why, fix := t.Why(); why != "" {
+		return why, fix
+	}
+	return "no cgroup here has the " + controller + " controller", ""
+}
+
 // join adds a command to others, once.
 func join(commands, more string) string {
 	switch {

@@ -92,6 +92,8 @@ var runFlagTable = []flagGroup{
 		{"output", "SIZE", "bytes written to standard output and error together, and to any one file", limit(parseSize, func(l *belljar.Limits, n int64) { l.Output = n }), nil},
 		{"processes", "N", "processes and threads alive at once", limit(parseCount, func(l *belljar.Limits, n int) { l.Processes = n }), nil},
 		{"files", "N", "open descriptors of each process", limit(parseCount, func(l *belljar.Limits, n int) { l.Files = n }), nil},
+		{"cpus", "N", "CPUs' worth of time, such as 0.5 or 2; needs a cgroup", limit(parseCPUs, func(l *belljar.Limits, n float64) { l.CPUs = n }), nil},
+		{"cpuset", "LIST", "run on these CPUs only, such as 0-1,3; needs a cgroup", limit(parseCPUSet, func(l *belljar.Limits, list string) { l.CPUSet = list }), nil},
 	}},
 	{"The program's surroundings", []runFlag{
 		{"stdin", "FILE", "read from a file (default: this command's input)", into(func(f *runFlags) *string { return &f.stdin }), nil},

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/belljar/belljar/cgroup"
 )
 
 // parseDuration reads a Go duration, or plain seconds. Zero would read as "no
@@ -61,4 +63,21 @@ func parseID(s string) (int, error) {
 		return 0, errors.New("not a numeric id; look it up with id -u NAME or id -g NAME")
 	}
 	return int(n), nil
+}
+
+// parseCPUs reads how many CPUs' time may be used, or which part of one's.
+func parseCPUs(s string) (float64, error) {
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(n >= 0.01 && n <= 1<<16) { // not a number is neither
+		return 0, errors.New("not a number from 0.01 up")
+	}
+	return n, nil
+}
+
+// parseCPUSet reads a list of CPUs.
+func parseCPUSet(s string) (string, error) {
+	if _, err := cgroup.ParseCPUs(s); err != nil {
+		return "", errors.New("not a list of CPUs; write 0-1,3 for the first, second and fourth")
+	}
+	return s, nil
 }
