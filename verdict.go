@@ -47,14 +47,16 @@ func (s *session) judge(r *Result, o *ptrace.Outcome) {
 		v := o.Violation
 		r.Violation = &ViolationInfo{Syscall: v.Syscall, Path: v.Path, Decision: "kill", Rule: v.Rule, PID: v.PID,
 			Access: v.Access.String(), Code: v.Code}
+	case s.events.MemoryLimit():
+		// Before any other limit: a process that has been sent SIGKILL is given
+		// memory beyond the limit, so the kernel killed for it while the run went on.
+		r.Limit = "memory"
 	case o.Cause == ptrace.OutputExceeded:
 		r.Limit = "output"
 	case s.endedBy() != "":
 		r.Limit = s.endedBy()
 	case limits.CPU > 0 && r.CPU > limits.CPU:
 		r.Limit = "cpu"
-	case s.events.MemoryLimit():
-		r.Limit = "memory"
 	case limits.Memory > 0 && r.MemoryPeak > limits.Memory && s.groupLimits.Memory == 0:
 		r.Limit = "memory"
 	case limits.Output > 0 && r.OutputBytes > limits.Output:

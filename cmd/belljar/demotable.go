@@ -24,7 +24,7 @@ type victim struct {
 var victims []victim
 
 // small are limits that a well-behaved program of the demo never reaches.
-var small = belljar.Limits{CPU: 2 * time.Second, Wall: 10 * time.Second, Memory: 256 << 20, Output: 1 << 20}
+var small = belljar.Limits{CPU: 10 * time.Second, Wall: time.Minute, Memory: 256 << 20, Output: 1 << 20}
 
 func limits(change func(*belljar.Limits)) belljar.Limits {
 	l := small
