@@ -30,7 +30,7 @@ func Doctor() []Finding {
 	}
 	findings = append(findings, landlockFinding())
 	findings = append(findings, feature("notify", kernel.Notify, "a newer kernel, outside of a container"), feature("mseal", kernel.Mseal, "a newer kernel: until then calls that map memory are trapped instead"))
-	return append(findings, groupFinding())
+	return append(findings, groupFinding(), cpusFinding())
 }
 
 func feature(layer string, f *kernel.Feature, fix string) Finding {

@@ -235,11 +235,20 @@ func groupFinding() Finding {
 	if swap := tree.Swap(); swap != "" {
 		return Finding{"cgroup", LayerPartial, swap, "boot with swapaccount=1, or sudo swapoff -a"}
 	}
-	for _, controller := range []string{cgroup.CPU, cgroup.CPUSet} {
-		if why, fix := tree.Lacks(controller); why != "" {
-			return Finding{"cgroup", LayerPartial, "memory and processes are limited, but " + why, fix}
-		}
-	}
 	memory := tree.With(cgroup.Memory)
 	return Finding{Layer: "cgroup", State: LayerOn, Why: fmt.Sprintf("version %d limits memory; groups are made in %s", memory.Version, memory.Dir)}
+}
+
+// cpusFinding is what the doctor says of limits on CPUs.
+func cpusFinding() Finding {
+	tree, err := hostTree()
+	if err != nil {
+		return Finding{Layer: "cpus", State: LayerOff, Why: err.Error()}
+	}
+	for _, controller := range []string{cgroup.CPU, cgroup.CPUSet} {
+		if why, fix := tree.Lacks(controller); why != "" {
+			return Finding{"cpus", LayerOff, why + "; runs with a limit on CPUs are refused", fix}
+		}
+	}
+	return Finding{Layer: "cpus", State: LayerOn, Why: "a cgroup limits bandwidth, and which CPUs are used"}
 }

@@ -48,8 +48,8 @@ func (s *session) judge(r *Result, o *ptrace.Outcome) {
 		r.Violation = &ViolationInfo{Syscall: v.Syscall, Path: v.Path, Decision: "kill", Rule: v.Rule, PID: v.PID,
 			Access: v.Access.String(), Code: v.Code}
 	case s.events.MemoryLimit():
-		// Before any other limit: a process that has been sent SIGKILL is given
-		// memory beyond the limit, so the kernel killed for it while the run went on.
+		// Before any other limit: the kernel does not kill for memory what is
+		// being killed already, so this came first.
 		r.Limit = "memory"
 	case o.Cause == ptrace.OutputExceeded:
 		r.Limit = "output"

@@ -28,15 +28,16 @@ func pooled(t *testing.T, s belljar.Supervisor, n int) *belljar.Runner {
 }
 
 // TestNothingLeft proves that a container is reused, and that the next program
-// finds nothing of what the one before left.
+// finds nothing of what the one before left: 33 kinds of state, each of which
+// the one before has seen to be there.
 func TestNothingLeft(t *testing.T) {
 	for _, s := range []belljar.Supervisor{belljar.NoOne, belljar.Ptrace} {
 		runner := pooled(t, s, 1)
 		for i, tt := range []struct{ arg, want string }{
 			{"find", "found nothing\nfirst 1\n"},
-			{"leave", "first 0\n"},
+			{"leave", "left 33 of 33\nfirst 0\n"},
 			{"find", "found nothing\nfirst 0\n"},
-			{"leave", "first 0\n"},
+			{"leave", "left 33 of 33\nfirst 0\n"},
 			{"find", "found nothing\nfirst 0\n"},
 		} {
 			var out cases.Output

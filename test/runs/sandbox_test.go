@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"os"
 	"testing"
 
 	"github.com/belljar/belljar/internal/testkit"
@@ -8,6 +9,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if name := os.Getenv(victimVar); name != "" {
+		hostProgram(name)
+	}
 	cases.Warm()
 	testkit.Main(m)
 }
