@@ -223,7 +223,7 @@ var trees = []struct {
 		want: []place{{2, nil, "/sys/fs/cgroup/belljar"}},
 		can:  Can{Time: true, Kill: true},
 		why:  "other processes are in /sys/fs/cgroup too",
-		fix:  "echo +memory +pids +cpu >/sys/fs/cgroup/cgroup.subtree_control",
+		fix:  "echo +memory +pids +cpu +cpuset >/sys/fs/cgroup/cgroup.subtree_control",
 	},
 	{
 		name: "version 2, this process has moved to its leaf before",

@@ -28,6 +28,7 @@ type report struct {
 	current int       // the job whose output comes now, -1 between jobs
 	raw     []bytes.Buffer
 	running string // the test that began last
+	begun   bool   // the first tests have
 	done    bool
 	stopped error // why the guest did not come to its end
 	console string
@@ -83,7 +84,7 @@ func (r *report) line(line string) {
 		}
 	case f[0] == "begin":
 		r.current, _ = strconv.Atoi(f[1])
-		r.running = ""
+		r.running, r.begun = "", true
 	case f[0] == "end":
 		j := &r.Jobs[r.current]
 		ms, _ := strconv.Atoi(f[2])
