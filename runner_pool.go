@@ -9,7 +9,7 @@ import (
 // pool returns the pool of parked sandboxes if one of them could be that of
 // spec, or nil.
 func (r *Runner) pool(p *plan, spec *unshare.Spec) *container.Pool {
-	if r.opts.Containers <= 0 || spec.User || spec.Root.Dir != "" || r.leavesKeys() {
+	if r.opts.Containers <= 0 || !spec.CanPark() || r.leavesKeys() {
 		return nil
 	}
 	r.mu.Lock()

@@ -23,10 +23,12 @@ func (t *Tree) kill(dir string) error {
 	return t.killEach(dir)
 }
 
-// killEach freezes the group, so that nothing in it can fork, and kills what
-// is in it. Version 2 has had cgroup.freeze since 5.2, version 1 has the freezer
-// controller; a group with neither is killed until nothing is left in it.
+// killEach freezes the group, so that little in it can fork, and kills what is in
+// it, until there is nothing that it has not killed: a process that has been sent
+// SIGKILL does not fork any more. Version 2 has had cgroup.freeze since 5.2,
+// version 1 has the freezer controller.
 func (t *Tree) killEach(dir string) error {
+	killed := make(map[int]bool)
 	for range killTries {
 		freeze(t, dir, true)
 		text, err := t.read(dir, "cgroup.procs")
@@ -37,18 +39,20 @@ func (t *Tree) killEach(dir string) error {
 		if err != nil {
 			return err
 		}
+		before := len(killed)
 		for _, pid := range pids {
 			if pid > 0 { // 0 is in another PID namespace
 				_ = syscall.Kill(pid, syscall.SIGKILL) // or it has just ended
+				killed[pid] = true
 			}
 		}
 		freeze(t, dir, false) // what is frozen by version 1 does not die
-		if len(pids) == 0 {
+		if len(killed) == before {
 			return nil
 		}
 		time.Sleep(time.Millisecond)
 	}
-	return fmt.Errorf("processes in %s do not end", dir)
+	return fmt.Errorf("processes in %s fork faster than they are killed", dir)
 }
 
 // freezers are the files that freeze a group, with what is written to them.

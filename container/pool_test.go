@@ -47,7 +47,7 @@ func (e *events) add(v container.Event) {
 // A container is made once, reused while it is given back, and ended when
 // there are more than should wait.
 func TestPool(t *testing.T) {
-	testkit.Root(t)
+	testkit.Parked(t)
 	var seen events
 	p := container.New(container.Options{Spec: spec(), Idle: 1, Observe: seen.add})
 	a, err := p.Get()
@@ -82,7 +82,7 @@ func TestPool(t *testing.T) {
 
 // A container whose init somebody has killed is not handed out again.
 func TestDeadContainer(t *testing.T) {
-	testkit.Root(t)
+	testkit.Parked(t)
 	var seen events
 	p := container.New(container.Options{Spec: spec(), Idle: 1, Observe: seen.add})
 	defer p.Close()

@@ -25,12 +25,18 @@ type Parked struct {
 	next  *launch.Standby // waits for the next program; nil: nothing does
 }
 
+// CanPark reports whether a sandbox can wait for programs: only root can enter
+// one again, and only without a user namespace; and its mounts are copied, which
+// needs mount_setattr (Linux 5.12).
+func (s *Spec) CanPark() bool {
+	return !s.User && s.Root != nil && s.Root.Dir == "" && hasMountSetattr()
+}
+
 // Park makes a sandbox and leaves it without a program. The calling goroutine
-// must be locked to its thread, and the sandbox dies with that. Only root can
-// enter one again, and only without a user namespace.
+// must be locked to its thread, and the sandbox dies with that.
 func (s *Spec) Park() (*Parked, error) {
-	if s.User || s.Root == nil || s.Root.Dir != "" || !hasMountSetattr() {
-		return nil, fmt.Errorf("park: only a private root without a directory, as root: %w", syscall.EINVAL)
+	if !s.CanPark() {
+		return nil, fmt.Errorf("park: only a private root without a directory, as root, on Linux 5.12 or newer: %w", syscall.EINVAL)
 	}
 	life, err := launch.Self()
 	if err != nil {

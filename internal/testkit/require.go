@@ -50,6 +50,16 @@ func Notify(t testing.TB) {
 	}
 }
 
+// Parked skips the test where no sandbox can be parked: that is root's, and
+// needs a kernel that copies mounts.
+func Parked(t testing.TB) {
+	t.Helper()
+	Root(t)
+	if !kernel.MountSetattr.Have() {
+		t.Skipf("parked sandboxes need Linux %s", kernel.MountSetattr.Since)
+	}
+}
+
 // nobody is how a process of an unprivileged user is started by root.
 func nobody() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: Nobody, Gid: Nobody}}

@@ -17,7 +17,7 @@ import (
 // pooled returns a runner with parked containers.
 func pooled(t *testing.T, s belljar.Supervisor, n int) *belljar.Runner {
 	t.Helper()
-	testkit.Root(t)
+	testkit.Parked(t)
 	r := belljar.NewRunner(belljar.Options{Policy: policy.Observe(), Supervisor: s, Unshare: belljar.On, Containers: n})
 	t.Cleanup(func() {
 		if err := r.Close(); err != nil {
@@ -99,7 +99,7 @@ func TestPooledHoldsNothing(t *testing.T) {
 // TestPooledFiles proves that a program which a launch was waiting for has the
 // files, limits and mask that were asked for, and no others.
 func TestPooledFiles(t *testing.T) {
-	testkit.Root(t)
+	testkit.Parked(t)
 	umask := 0o027
 	runner := belljar.NewRunner(belljar.Options{Policy: policy.Observe(), Supervisor: belljar.NoOne, Unshare: belljar.On, Containers: 1,
 		Umask: &umask, Limits: belljar.Limits{Files: 64, Stack: 1 << 20, Output: 1 << 20}})
