@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -72,10 +73,12 @@ func sameWriter(a, b io.Writer) (same bool) {
 func (f *files) add(file *os.File) { f.fds = append(f.fds, int(file.Fd())) }
 
 func (f *files) null(flag int) error {
-	file, err := os.OpenFile(os.DevNull, flag, 0)
+	// Not by os.OpenFile, which would find out that it cannot be polled.
+	fd, err := syscall.Open(os.DevNull, flag|syscall.O_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("standard files: %w", err)
+		return fmt.Errorf("standard files: %w", &os.PathError{Op: "open", Path: os.DevNull, Err: err})
 	}
+	file := os.NewFile(uintptr(fd), os.DevNull)
 	f.theirs = append(f.theirs, file)
 	f.add(file)
 	return nil

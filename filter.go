@@ -49,19 +49,29 @@ var blank = [4]uint64{0xb3111a20_b3111a21, 0xb3111a22_b3111a23, 0xb3111a24_b3111
 func (p *plan) filters(token *launch.Token) ([][]byte, error) {
 	opts := p.filterOptions()
 	opts.Exec = (*[3]uint64)(blank[:])
+	t, err := p.template(opts)
+	if err != nil {
+		return nil, err
+	}
 	secrets := token.Pointers()
-	return p.compiled(opts, secrets[:])
+	return t.encode(secrets[:]), nil
 }
 
 // standbyFilters is filters for a launch of which the second half carries a pass.
 func (p *plan) standbyFilters(pass uint64) ([][]byte, error) {
-	opts := p.filterOptions()
-	opts.Launch, opts.LaunchPass = launch.PassCalls, blank[3]
-	return p.compiled(opts, []uint64{3: pass})
+	if p.standby == nil {
+		opts := p.filterOptions()
+		opts.Launch, opts.LaunchPass = launch.PassCalls, blank[3]
+		var err error
+		if p.standby, err = p.template(opts); err != nil {
+			return nil, err
+		}
+	}
+	return p.standby.encode([]uint64{3: pass}), nil
 }
 
-// compiled returns filters with the secrets in the places of blank.
-func (p *plan) compiled(opts seccomp.Options, secrets []uint64) ([][]byte, error) {
+// template returns filters with blank for the secrets.
+func (p *plan) template(opts seccomp.Options) (*template, error) {
 	key := filterKey(p.policy, fmt.Sprint(p.supervisor, p.root != nil), opts.Trap, opts.Always, spelled(opts.Pass), opts.Launch)
 	filters.Lock()
 	t := filters.byKey[key]
@@ -82,7 +92,7 @@ func (p *plan) compiled(opts seccomp.Options, secrets []uint64) ([][]byte, error
 		filters.byKey[key] = t
 		filters.Unlock()
 	}
-	return t.encode(secrets), nil
+	return t, nil
 }
 
 // filterOptions says where the filter sends the calls that it does not decide.

@@ -34,20 +34,29 @@ func (p *plan) kept() *plan {
 // begin starts the first half of the next launch in a container.
 func (p *plan) begin(c *unshare.Parked) error {
 	defer keepDumpable()()
-	next, err := launch.NewStandby()
+	life, err := launch.Self()
 	if err != nil {
 		return err
+	}
+	next, err := c.Former()
+	if err != nil {
+		return err
+	}
+	again := next != nil
+	if !again {
+		if next, err = launch.NewStandby(); err != nil {
+			return err
+		}
 	}
 	filters, err := p.standbyFilters(next.Pass)
 	if err != nil {
 		next.Close()
 		return err
 	}
-	life, err := launch.Self()
-	if err != nil {
-		next.Close()
-		return err
+	next.Arm(filters)
+	if again {
+		return c.Begin(next, nil, life)
 	}
 	rules, ruleset := p.landlock.Begin(p.uid, p.gid, launch.StandbyFree)
-	return c.Begin(next, next.Process(p.dir, life, filters, rules, ruleset), life)
+	return c.Begin(next, next.Process(p.dir, life, rules, ruleset), life)
 }

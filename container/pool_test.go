@@ -6,10 +6,12 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/belljar/belljar/container"
+	"github.com/belljar/belljar/internal/launch"
 	"github.com/belljar/belljar/internal/testkit"
 	"github.com/belljar/belljar/unshare"
 )
@@ -123,3 +125,53 @@ func ExamplePool() {
 	fmt.Println(pool.Close())
 	// Output: <nil>
 }
+
+// A container in which somebody has killed what waits for the next program is
+// ended, and nothing is left of it.
+func TestDeadStandby(t *testing.T) {
+	testkit.Root(t)
+	testkit.Leaks(t)
+	var seen events
+	life, err := launch.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := container.New(container.Options{Spec: spec(), Idle: 1, Observe: seen.add, Begin: func(c *unshare.Parked) error {
+		next, err := launch.NewStandby()
+		if err != nil {
+			return err
+		}
+		next.Arm([][]byte{allowAll})
+		return c.Begin(next, next.Process("/", life, nil, nil), life)
+	}})
+	c, err := p.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Put(c)
+	again, err := p.Get() // it waits for what begins
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := again.Standby()
+	if again != c || next == nil {
+		t.Fatal("the container did not come back with a launch begun")
+	}
+	if err := syscall.Kill(next.First().PID(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for next.Waits() {
+		time.Sleep(time.Millisecond)
+	}
+	p.Put(again)
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	want := []container.Event{container.Made, container.Parked, container.Reused, container.Refused}
+	if !slices.Equal(seen.all, want) {
+		t.Errorf("events %v, want %v", seen.all, want)
+	}
+}
+
+// allowAll is a filter of one instruction, BPF_RET SECCOMP_RET_ALLOW.
+var allowAll = []byte{0x06, 0, 0, 0, 0, 0, 0xff, 0x7f}

@@ -2,6 +2,7 @@ package unshare
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -23,6 +24,10 @@ type Parked struct {
 	init  int // PID
 	pidfd *os.File
 	next  *launch.Standby // waits for the next program; nil: nothing does
+
+	former   *launch.Standby // the one before, whose first half can be started again
+	helps    *launch.Process // its helper
+	children *os.File        // in /proc, of init; nil: not there
 }
 
 // CanPark reports whether a sandbox can wait for programs: only root can enter
@@ -70,6 +75,8 @@ func (s *Spec) Park() (*Parked, error) {
 		return nil, fmt.Errorf("pidfd_open: %w", err)
 	}
 	p.pidfd = os.NewFile(uintptr(fd), "init")
+	// There is none without CONFIG_PROC_CHILDREN.
+	p.children, _ = os.Open(fmt.Sprintf("/proc/%d/task/%[1]d/children", p.init))
 	return p, nil
 }
 
@@ -80,6 +87,7 @@ func (p *Parked) Kill() error { return syscall.Kill(p.init, syscall.SIGKILL) }
 // on the thread that called Park, and once.
 func (p *Parked) End() error {
 	defer p.pidfd.Close()
+	defer p.children.Close()
 	p.endStandby()
 	if err := p.Kill(); err != nil {
 		return fmt.Errorf("kill init: %w", err)
@@ -88,17 +96,19 @@ func (p *Parked) End() error {
 	return err
 }
 
-// Empty reports whether init is alive and has no process beside it. Processes
-// that have just been killed may still wait for init to reap them, so they have
-// a moment to go.
+// Empty reports whether init is alive and has no process beside it, but one that
+// waits for its program. Processes that have just been killed may still wait for
+// init to reap them, so they have a moment to go.
 func (p *Parked) Empty() bool {
-	name := fmt.Sprintf("/proc/%d/task/%[1]d/children", p.init)
+	if p.next != nil && !p.next.Waits() {
+		return false // somebody has killed it, and it is to be reaped
+	}
 	for wait := 50 * time.Microsecond; wait < 100*time.Millisecond; wait *= 2 {
-		children, err := os.ReadFile(name) // there is none without CONFIG_PROC_CHILDREN
-		if err != nil || !p.Alive() {
+		n, err := p.children.ReadAt(make([]byte, 1), 0)
+		if err != io.EOF && err != nil || !p.Alive() {
 			return false
 		}
-		if len(children) == 0 {
+		if n == 0 {
 			return true
 		}
 		time.Sleep(wait)

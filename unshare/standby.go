@@ -3,49 +3,58 @@ package unshare
 import (
 	"fmt"
 	"syscall"
-	"time"
 
 	"github.com/belljar/belljar/internal/launch"
 	"github.com/belljar/belljar/internal/sys"
 )
 
+// Former returns the standby that was here before, renewed, or nil if there was
+// none.
+func (p *Parked) Former() (*launch.Standby, error) {
+	if p.former == nil {
+		return nil, nil
+	}
+	return p.former, p.former.Renew()
+}
+
 // Begin starts the first half of the next program's launch, so that the program
-// finds its mounts made. The calling goroutine must be locked to the thread that
-// called Park. After an error End is still due.
+// finds its mounts made; first is nil for the former standby. The calling
+// goroutine must be locked to the thread that called Park. After an error End is
+// still due.
 func (p *Parked) Begin(next *launch.Standby, first *launch.Process, parent *launch.Lifeline) error {
-	before, mounts, err := p.ownSteps(nil)
+	l, err := p.half(next, first, parent)
+	if err == nil {
+		err = next.Start(l)
+	}
 	if err != nil {
+		next.Close()
 		return err
 	}
-	first.Steps = append(mounts, first.Steps...)
-	helper := p.helper(&p.spec, before, first, parent)
-	l, err := launch.Prepare(helper)
-	if err != nil {
-		return err
-	}
-	if err := l.Start(); err != nil {
-		return err
-	}
-	p.next, next.Launch = next, l
-	box := Sandbox{Process: helper, Program: first, parked: p}
+	p.next, p.former = next, next
+	box := Sandbox{Process: p.helps, Program: next.First(), parked: p}
 	if err := box.Ready(l); err != nil {
 		p.next = nil // it has been reaped, if it ever was
 		next.Close()
 		return err
 	}
-	return p.arrive()
+	if err := next.Arrive(); err != nil {
+		return fmt.Errorf("standby: %w", err)
+	}
+	return nil
 }
 
-// arrive sleeps until the first half is over.
-func (p *Parked) arrive() error {
-	for !p.next.Arrived() {
-		if !p.next.Waits() {
-			return fmt.Errorf("standby: %w", p.next.Failed())
-		}
-		time.Sleep(50 * time.Microsecond)
+// half returns the launch of the first half, which the former one can be.
+func (p *Parked) half(next *launch.Standby, first *launch.Process, parent *launch.Lifeline) (*launch.Launch, error) {
+	if first == nil {
+		return next.Launch, nil
 	}
-	p.next.Started()
-	return nil
+	before, mounts, err := p.ownSteps(nil)
+	if err != nil {
+		return nil, err
+	}
+	first.Steps = append(mounts, first.Steps...)
+	p.helps = p.helper(&p.spec, before, first, parent)
+	return launch.Prepare(p.helps)
 }
 
 // Standby returns what waits for the next program, or nil.

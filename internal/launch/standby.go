@@ -1,8 +1,10 @@
 package launch
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"syscall"
@@ -20,9 +22,14 @@ type Standby struct {
 	Pass   uint64
 	Launch *Launch // of the first half, once it is started
 	first  *Process
-	filter Slot // filled when the first half's last call has been made
+	steps  int      // of the first half
+	armed  [][]byte // its filters
+	filter Slot     // filled when the first half's last call has been made
+	pass   Slot
 
-	ours, theirs int // a socket by which the process gets descriptors
+	// A socket by which the process gets descriptors.
+	ours   int
+	theirs Slot
 }
 
 // Numbers of descriptors in the process, which are out of the way of those that
@@ -46,25 +53,48 @@ var PassCalls = map[string]bool{
 
 // NewStandby returns a standby that is not started.
 func NewStandby() (*Standby, error) {
-	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("socketpair: %w", err)
-	}
-	var dice [8]byte
-	rand.Read(dice[:])
-	return &Standby{Pass: binary.NativeEndian.Uint64(dice[:]), ours: pair[0], theirs: pair[1]}, nil
+	s := &Standby{ours: -1, theirs: Slot{sys.None}}
+	return s, s.Renew()
 }
 
-// Process returns the first half. Domain makes a Landlock ruleset, if it is not
-// nil, and leaves it in the slot.
-func (s *Standby) Process(dir string, life *Lifeline, filters [][]byte, domain []Step, ruleset *Slot) *Process {
-	if s.first != nil {
-		return s.first
+// Renew makes a standby new after its process has gone on and ended, with all of
+// the first half that is the same again.
+func (s *Standby) Renew() error {
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("socketpair: %w", err)
 	}
+	s.Close()
+	s.ours, s.theirs.word = pair[0], uintptr(pair[1])
+	var dice [8]byte
+	rand.Read(dice[:])
+	s.Pass = binary.NativeEndian.Uint64(dice[:])
+	s.Gate, s.filter.word, s.pass.word = sys.Gate{}, sys.None, uintptr(s.Pass)
+	if s.Launch != nil {
+		s.Launch.machine.Rest, s.Launch.flat = nil, s.Launch.flat[:s.steps]
+	}
+	return nil
+}
+
+// Arm sets the filters that the first half installs, arrays of struct
+// sock_filter. They may differ from those before in numbers only.
+func (s *Standby) Arm(filters [][]byte) {
+	if s.armed == nil {
+		s.armed = filters
+		return
+	}
+	for i, f := range filters {
+		copy(s.armed[i], f)
+	}
+}
+
+// Process makes the first half. Domain are steps that make a Landlock ruleset
+// and leave it in the slot, nil for none.
+func (s *Standby) Process(dir string, life *Lifeline, domain []Step, ruleset *Slot) *Process {
 	closeLower := Step{Name: "close_range", Nr: sys.SysCloseRange, Args: []Arg{Int(0), Int(StandbyFree), Int(0)}}
 	steps := life.Steps()
 	steps = append(steps, Step{Name: "setsid", Nr: syscall.SYS_SETSID}, joinSession())
-	steps = append(steps, keep([]Arg{Int(s.theirs), Int(life.pidfd)}, []int{standbySocket, standbyParent})...)
+	steps = append(steps, keep([]Arg{Result(&s.theirs, "socket"), Int(life.pidfd)}, []int{standbySocket, standbyParent})...)
 	steps = append(steps, closeLower)
 	steps = append(steps, DropBounding()...)
 	steps = append(steps, Step{Name: "chdir", Nr: syscall.SYS_CHDIR, Args: []Arg{String(dir)}})
@@ -75,17 +105,24 @@ func (s *Standby) Process(dir string, life *Lifeline, filters [][]byte, domain [
 		steps = append(steps, keep([]Arg{Result(ruleset, "ruleset")}, []int{StandbyDomain})...)
 		steps = append(steps, closeLower)
 	}
-	pass := uintptr(s.Pass)
-	for _, filter := range filters {
+	for _, filter := range s.armed {
 		steps = append(steps, filterStep(filter, nil))
 	}
 	steps[len(steps)-1].Into = &s.filter
-	s.filter.word = sys.None
 	steps = append(steps,
-		Step{Name: "await supervisor", Await: &s.Gate, Args: []Arg{{}, {}, {}, {}, {}, {n: pass}}},
+		Step{Name: "futex", Nr: syscall.SYS_FUTEX, Args: []Arg{{n: sys.WordAddress(&s.filter.word), keep: s, text: "arrived"},
+			Named(sys.FutexWake, "FUTEX_WAKE"), Int(1), Null(), Null(), Result(&s.pass, "pass")}},
+		Step{Name: "await supervisor", Await: &s.Gate, Args: []Arg{{}, {}, {}, {}, {}, Result(&s.pass, "pass")}},
 		Step{Name: "go on", Resume: true})
 	s.first = &Process{Name: "program", Steps: steps}
 	return s.first
+}
+
+// Start starts the launch of which the first half is a part, on the thread that
+// is to be the parent.
+func (s *Standby) Start(l *Launch) error {
+	s.Launch, s.steps = l, len(l.flat)
+	return l.Start()
 }
 
 // keep moves descriptors to these numbers, out of each other's way first.
@@ -103,27 +140,40 @@ func keep(fds []Arg, numbers []int) []Step {
 // First is the process, which gets a number when it is started.
 func (s *Standby) First() *Process { return s.first }
 
-// Arrived reports whether the first half is over.
-func (s *Standby) Arrived() bool { return sys.LoadWord(&s.filter.word) != sys.None }
+var errKilled = errors.New("killed before it could wait for a program")
+
+// Arrive sleeps until the first half is over, and returns the error of the step
+// that ended it if it is not.
+func (s *Standby) Arrive() error {
+	defer s.given()
+	for sys.LoadWord(&s.filter.word) == sys.None {
+		if !s.Waits() {
+			return cmp.Or(s.Failed(), errKilled)
+		}
+		sys.AwaitWord(&s.filter.word)
+	}
+	return nil
+}
 
 // Failed waits until the process is dead and returns the error of the step that
 // ended it, if one did.
 func (s *Standby) Failed() error { return s.Launch.Wait(s.first) }
 
-// Started gives up what only the process needs.
-func (s *Standby) Started() { s.give(&s.theirs) }
+// given closes the process's end of the socket here.
+func (s *Standby) given() {
+	if s.theirs.word != sys.None {
+		syscall.Close(s.theirs.Value())
+	}
+	s.theirs.word = sys.None
+}
 
 // Close gives up the socket. The process must have gone on, or be dead.
 func (s *Standby) Close() {
-	s.give(&s.ours)
-	s.give(&s.theirs)
-}
-
-func (s *Standby) give(fd *int) {
-	if *fd >= 0 {
-		syscall.Close(*fd)
+	s.given()
+	if s.ours >= 0 {
+		syscall.Close(s.ours)
 	}
-	*fd = -1
+	s.ours = -1
 }
 
 // Waits reports whether the process has come to the gate, or is on its way.

@@ -57,6 +57,13 @@ func WordAddress(w *uintptr) uintptr { return uintptr(unsafe.Pointer(w)) }
 // LoadWord reads a word that a launched process may be writing.
 func LoadWord(w *uintptr) uintptr { return atomic.LoadUintptr(w) }
 
+// AwaitWord sleeps while the word is None, until it is woken by FUTEX_WAKE, or for
+// some milliseconds.
+func AwaitWord(w *uintptr) {
+	limit := syscall.NsecToTimespec(10e6)
+	syscall.Syscall6(syscall.SYS_FUTEX, WordAddress(w), futexWait, uintptr(^uint32(0)), uintptr(unsafe.Pointer(&limit)), 0, 0)
+}
+
 // Words returns the bytes of w, as the kernel reads them.
 func Words(w []uintptr) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(w))), len(w)*int(unsafe.Sizeof(uintptr(0))))

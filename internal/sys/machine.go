@@ -214,7 +214,7 @@ type stack [stackSize]byte
 
 const (
 	futexWait = 0
-	futexWake = 1
+	FutexWake = 1
 )
 
 // Gate is a word that a process awaits and another opens.
@@ -223,7 +223,7 @@ type Gate struct{ word uint32 }
 // Set changes the gate's state and wakes who awaits it.
 func (g *Gate) Set(state uint32) {
 	atomic.StoreUint32(&g.word, state)
-	syscall.RawSyscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(&g.word)), futexWake, 1<<30, 0, 0, 0)
+	syscall.RawSyscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(&g.word)), FutexWake, 1<<30, 0, 0, 0)
 }
 
 // Wait sleeps until the gate is no longer Closed and returns its state.
@@ -287,13 +287,25 @@ func takeStep(m *Machine, s *Step) (r, errno uintptr) {
 	case Fork:
 		r, errno = s.Proc.clone(s.Args[0], m)
 	case Await:
-		errno = s.Gate.await(s.Args[5])
+		errno = s.Gate.await(s.sixth())
 	case Join:
 		errno = s.Proc.join()
 	case Exit:
 		exitProcess(0)
 	}
 	return r, errno
+}
+
+// sixth is a step's last argument.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func (s *Step) sixth() uintptr {
+	if from := s.From[5]; from != nil {
+		return *from
+	}
+	return s.Args[5]
 }
 
 //go:nosplit

@@ -89,7 +89,7 @@ var errNoField = errors.New("no such field")
 
 // field returns the number of KiB behind "name:" in a file of /proc, as bytes.
 func field(file, name string) (int64, error) {
-	b, err := os.ReadFile(file)
+	b, err := readProc(file)
 	if err != nil {
 		return 0, err
 	}
@@ -103,6 +103,27 @@ func field(file, name string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(string(fields[0]), 10, 64)
 	return n << 10, err
+}
+
+// readProc reads a file of /proc/PID in three calls. Package os makes ten, to
+// find out that it has no size and cannot be polled.
+func readProc(file string) ([]byte, error) {
+	fd, err := syscall.Open(file, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: file, Err: err}
+	}
+	defer syscall.Close(fd)
+	buf := make([]byte, 4096)
+	for n := 0; ; buf = append(buf, make([]byte, len(buf))...) {
+		k, err := syscall.Read(fd, buf[n:])
+		if err != nil {
+			return nil, &os.PathError{Op: "read", Path: file, Err: err}
+		}
+		// What one process is told about is one record, given whole.
+		if n += k; n < len(buf) {
+			return buf[:n], nil
+		}
+	}
 }
 
 func peakMemory(tid int) (int64, error)   { return field(fmt.Sprintf("/proc/%d/status", tid), "VmHWM") }
