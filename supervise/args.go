@@ -9,6 +9,9 @@ const (
 	pathMax  = 4096 // PATH_MAX, with the NUL byte
 	nameMax  = 255  // NAME_MAX
 	pageSize = 4096 // the smallest of any architecture: no read spans more
+
+	firstRead = 256  // most strings are shorter, and what is read is copied
+	maxTexts  = 4096 // strings of that size that a Trap keeps
 )
 
 // Name returns the call's name, or "" for a number that Arch's table lacks.
@@ -56,9 +59,12 @@ func (t *Trap) text(i, limit int) (string, syscall.Errno) {
 		// Up to the end of a page: what lies behind it may be unmapped, and
 		// most strings end before.
 		n := min(pageSize-int(at%pageSize), limit-have)
+		if have == 0 {
+			n = min(n, firstRead)
+		}
 		got, _ := t.Tracee.ReadMemory(at, buf[have:have+n])
 		if end := bytes.IndexByte(buf[have:have+got], 0); end >= 0 {
-			return string(buf[:have+end]), 0
+			return t.known(buf[:have+end]), 0
 		}
 		if got < n {
 			return "", syscall.EFAULT
@@ -66,6 +72,23 @@ func (t *Trap) text(i, limit int) (string, syscall.Errno) {
 		have += got
 	}
 	return "", syscall.ENAMETOOLONG
+}
+
+// known returns a string that was read before where it can, so that a call which
+// a program makes over and over allocates nothing.
+func (t *Trap) known(b []byte) string {
+	if s, ok := t.texts[string(b)]; ok {
+		return s
+	}
+	if len(b) > firstRead {
+		return string(b)
+	}
+	if t.texts == nil || len(t.texts) >= maxTexts {
+		t.texts = make(map[string]string)
+	}
+	s := string(b)
+	t.texts[s] = s
+	return s
 }
 
 // Bytes returns n bytes that argument i points to, or EFAULT. They are

@@ -37,6 +37,21 @@ func BenchmarkMade(b *testing.B) {
 	}
 }
 
+// BenchmarkSteady is the cost of a call that a program makes over and over.
+func BenchmarkSteady(b *testing.B) {
+	for _, c := range steadyCalls(b) {
+		b.Run(c.name, func(b *testing.B) {
+			onThread(b, func() {
+				c.do()
+				b.ReportAllocs()
+				for b.Loop() {
+					c.do()
+				}
+			})
+		})
+	}
+}
+
 // BenchmarkDecide is the cost of one decision, without the trap.
 func BenchmarkDecide(b *testing.B) {
 	root, err := filepath.EvalSymlinks(b.TempDir())

@@ -20,6 +20,10 @@ type pathCall struct {
 	moves     bool // it gives the first object, with all below it, another path
 }
 
+// own reports whether a call that the tracee makes itself does the same as one
+// that is made in its place, where nothing changes what its path means.
+func (c *pathCall) own() bool { return c.open != notOpen || c.continues || c.by.own }
+
 // pathArg says where a call keeps one path, what it does to the object, and
 // which of its flags change how the path is followed.
 type pathArg struct {

@@ -37,10 +37,12 @@ func (v *view) direct(start int, p *pathRequest) (o object, done bool) {
 	if errno != 0 {
 		o.close()
 		// Without a link on the way the path is its own canonical form.
-		if errno == syscall.ELOOP || hasNumber(p.path) {
+		if errno == syscall.ELOOP || hasNumber(p.path) && v.inProcfs(start, rel) {
 			return o, false
 		}
-		return failed(v.absolute(start, p.path), errno), true
+		o = failed(v.absolute(start, p.path), errno)
+		o.direct = p.path[0] == '/'
+		return o, true
 	}
 	if p.last == follow && o.fd >= 0 && isLink(o.stat) {
 		o.close()
@@ -53,8 +55,20 @@ func (v *view) direct(start int, p *pathRequest) (o object, done bool) {
 		o.kind = objFile
 	}
 	o.path, o.reach = v.selfName(p.path, &o), p.path
-	o.stable = v.trusted
+	o.direct = true
 	return o, true
+}
+
+// inProcfs reports whether what a path without links leads to is, or may be, in
+// procfs, where numbers are those of processes.
+func (v *view) inProcfs(start int, rel string) bool {
+	dir, _ := splitLast(rel)
+	fd, errno := sys.OpenFile2(start, dir, sys.O_PATH|sys.O_DIRECTORY, noLinks)
+	if errno != 0 {
+		return true
+	}
+	defer sys.CloseFile(fd)
+	return sys.IsProcfs(fd)
 }
 
 // absolute is the canonical form of a clean path.

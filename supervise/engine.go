@@ -99,6 +99,7 @@ func NewEngine(c EngineConfig) (*Engine, error) {
 		return nil, fmt.Errorf("policy engine: %w", err)
 	}
 	e.judges = c.Observe != nil || refusesPaths(&c.Policy.Files)
+	e.resolver.names = c.Observe != nil
 	if err := e.prepareRules(&c); err != nil {
 		return nil, fmt.Errorf("policy engine: %w", err)
 	}
@@ -160,7 +161,7 @@ func (e *Engine) ForRun(program string) (*Engine, error) {
 	defer sys.CloseFile(root)
 	run := &Engine{policy: e.policy, table: e.table, user: e.user, observe: e.observe, root: e.root, judges: e.judges, identity: e.identity, rules: e.rules, net: e.net}
 	run.rules.program = run.canonicalProgram(root, program)
-	run.resolver.fixed = fixesRoot(e.policy)
+	run.resolver.fixed, run.resolver.names = fixesRoot(e.policy), e.observe != nil
 	if len(e.policy.Counts) == 0 {
 		run.calls = e.calls // nothing in it changes
 	} else {

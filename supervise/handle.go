@@ -17,7 +17,8 @@ func (e *Engine) Handle(t *Trap) Decision {
 func (e *Engine) handle(t *Trap, onBehalf bool) Decision {
 	var who *actor
 	if onBehalf {
-		who = &actor{id: &e.identity}
+		t.actor = actor{id: &e.identity}
+		who = &t.actor
 	}
 	d := e.decide(t, who, onBehalf)
 	who.raise()
@@ -96,14 +97,27 @@ func (e *Engine) askUser(t *Trap) Decision {
 // decidePaths reads, resolves and decides each path of a call. It makes the
 // call itself if it is allowed, unless the kernel is to make it.
 func (e *Engine) decidePaths(t *Trap, call *pathCall, who *actor, onBehalf bool) Decision {
-	if call.open != notOpen && onBehalf && e.resolver.fixed {
-		if d, ok := e.recall(t, call); ok {
-			return d
+	var req *request
+	if onBehalf && e.resolver.fixed {
+		if r, errno := readRequest(t, call); errno == 0 {
+			if d, ok := e.recall(t, call, &r, who); ok {
+				return d
+			}
+			copied := r // what escapes is not what recall looked at, so that recall allocates nothing
+			req = &copied
 		}
 	}
+	return e.lookUp(t, call, req, who, onBehalf)
+}
+
+// lookUp resolves and decides each path of a call.
+func (e *Engine) lookUp(t *Trap, call *pathCall, req *request, who *actor, onBehalf bool) Decision {
 	m := making{engine: e, trap: t, who: who, th: thread{t.PID, t.TID}}
 	defer m.close()
-	d, decided := e.decideRequest(&m, call, onBehalf)
+	d, decided := e.decideRequest(&m, call, req, onBehalf)
+	if onBehalf && e.remember(&m, d) && t.Alone && d.Kind == Allow && call.own() {
+		return d
+	}
 	switch {
 	case decided || !onBehalf || m.request.n == 0 || call.continues:
 		// A call without a path to judge is one on registers alone.
@@ -114,7 +128,6 @@ func (e *Engine) decidePaths(t *Trap, call *pathCall, who *actor, onBehalf bool)
 		if who.raise(); !t.Tracee.Valid() {
 			return Decision{Kind: Fail, Errno: syscall.ESRCH, Path: d.Path}
 		}
-		e.remember(&m, d)
 		d.Kind, d.Opening = Open, e.opening(&m)
 		return d
 	case call.by.make == nil:
@@ -125,8 +138,13 @@ func (e *Engine) decidePaths(t *Trap, call *pathCall, who *actor, onBehalf bool)
 }
 
 // decideRequest decides a call's paths; decided says that there is nothing more
-// to do about it.
-func (e *Engine) decideRequest(m *making, call *pathCall, onBehalf bool) (d Decision, decided bool) {
+// to do about it. copied is what the call asks for, if that was read already.
+func (e *Engine) decideRequest(m *making, call *pathCall, copied *request, onBehalf bool) (d Decision, decided bool) {
+	if onBehalf {
+		if errno := call.by.begin(m.trap); errno != 0 {
+			return Decision{Kind: Fail, Errno: errno}, true
+		}
+	}
 	if onBehalf && call.by.read != nil {
 		if errno := call.by.read(m); errno != 0 {
 			return Decision{Kind: Fail, Errno: errno}, true
@@ -135,11 +153,14 @@ func (e *Engine) decideRequest(m *making, call *pathCall, onBehalf bool) (d Deci
 			return Decision{Kind: Return}, true
 		}
 	}
-	req, errno := readRequest(m.trap, call)
-	if errno != 0 {
+	if copied != nil {
+		m.request = *copied
+	} else if req, errno := readRequest(m.trap, call); errno == 0 {
+		m.request = req
+	} else {
 		return Decision{Kind: Fail, Errno: errno}, true
 	}
-	m.request = req
+	req := &m.request
 	for i := range m.objects {
 		m.objects[i] = failed("", 0)
 	}

@@ -19,7 +19,11 @@ const (
 
 // fstat is stat(2) and its kin, which write struct stat to argument buf.
 func fstat(buf int) maker {
-	return maker{make: func(m *making) (uint64, syscall.Errno) {
+	return maker{own: true, named: func(t *Trap, id *identity, root int, path []byte) (named, syscall.Errno) {
+		errno := sys.StatNamed(root, path, &t.stat)
+		t.stat.Uid, t.stat.Gid = id.seenUID(t.stat.Uid), id.seenGID(t.stat.Gid)
+		return named{outAt: t.Uint64(buf), out: t.stat.Bytes()}, errno
+	}, make: func(m *making) (uint64, syscall.Errno) {
 		var st sys.Stat
 		if errno := sys.StatPinned(m.pin(), &st); errno != 0 {
 			return 0, errno
@@ -32,6 +36,7 @@ func fstat(buf int) maker {
 
 // statx is statx(2).
 var statx = maker{
+	own: true,
 	read: func(m *making) syscall.Errno {
 		const reserved = 1 << 31 // STATX__RESERVED
 		if m.trap.Flags(3)&reserved != 0 || m.trap.Flags(2)&atStatxSync == atStatxSync {
@@ -51,7 +56,7 @@ var statx = maker{
 	}}
 
 // statfs is statfs(2).
-var statfs = maker{make: func(m *making) (uint64, syscall.Errno) {
+var statfs = maker{own: true, make: func(m *making) (uint64, syscall.Errno) {
 	var st sys.Statfs
 	if errno := sys.StatfsPinned(m.pin(), &st); errno != 0 {
 		return 0, errno
@@ -64,6 +69,7 @@ var statfs = maker{make: func(m *making) (uint64, syscall.Errno) {
 // real IDs are its effective ones, so AT_EACCESS makes no difference to it.
 func access(i int) maker {
 	return maker{
+		own: true,
 		read: func(m *making) syscall.Errno {
 			const anyMode = 0o7 // S_IRWXO
 			if m.trap.Flags(i)&^anyMode != 0 {
@@ -80,6 +86,16 @@ func access(i int) maker {
 // size behind that.
 func readlink(buf int) maker {
 	return maker{
+		own: true,
+		named: func(t *Trap, _ *identity, root int, path []byte) (named, syscall.Errno) {
+			size := int(t.Int(buf + 1))
+			if size <= 0 {
+				return named{}, syscall.EINVAL
+			}
+			out := t.buffer(pathMax)
+			n, errno := sys.ReadLinkNamed(root, path, out[:min(size, len(out))])
+			return named{value: uint64(n), outAt: t.Uint64(buf), out: out[:n]}, errno
+		},
 		read: func(m *making) syscall.Errno {
 			if m.trap.Int(buf+1) <= 0 {
 				return syscall.EINVAL

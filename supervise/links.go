@@ -56,6 +56,7 @@ func (w *walker) follow(comp string, fd int, st sys.FileStat) syscall.Errno {
 // texts of "self" and "thread-self" for whoever reads them, which is us.
 func (w *walker) target(comp string, fd int) (text string, magic bool, errno syscall.Errno) {
 	if sys.IsProcfs(fd) {
+		w.loose = true // it has another text for each reader
 		if (comp == "self" || comp == "thread-self") && isProcRoot(w.cur, w.curStat) {
 			if w.rule {
 				return "", false, errRuleEnd

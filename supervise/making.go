@@ -18,6 +18,23 @@ type maker struct {
 	make func(*making) (uint64, syscall.Errno)
 	// creates says that make depends on the umask.
 	creates bool
+	// flagsAt is the argument with the call's flags, known those that it has; 0:
+	// it has none, or looks at them itself.
+	flagsAt int
+	known   uint32
+	// own says that the tracee's own call would do the same.
+	own bool
+	// named, where not nil, makes the call on a known path: one that everybody
+	// may look up, without links, below root. It has Belljar's rights.
+	named func(t *Trap, id *identity, root int, path []byte) (named, syscall.Errno)
+}
+
+// named is the result of a call that was made by name, and what is to be
+// written into the tracee's memory.
+type named struct {
+	value uint64
+	outAt uint64
+	out   []byte
 }
 
 // making is a path call on its way: copies of its arguments, pins of its
@@ -95,17 +112,19 @@ func (m *making) entry(i int) (dir int, name string) {
 	return o.fd, "/" + trimmed[strings.LastIndexByte(trimmed, '/')+1:]
 }
 
-// flags returns a maker that refuses other flags than known ones in argument i
-// and then reads as m does.
+// flags returns m for a call with flags in argument i, of which it refuses all
+// but known ones before it reads anything.
 func (m maker) flags(i int, known uint32) maker {
-	next := m.read
-	m.read = func(c *making) syscall.Errno {
-		if errno := c.refuseFlags(i, known); errno != 0 || next == nil {
-			return errno
-		}
-		return next(c)
-	}
+	m.flagsAt, m.known = i, known
 	return m
+}
+
+// begin refuses what the kernel refuses before it reads anything.
+func (m *maker) begin(t *Trap) syscall.Errno {
+	if m.flagsAt > 0 && t.Flags(m.flagsAt)&^m.known != 0 {
+		return syscall.EINVAL
+	}
+	return 0
 }
 
 // refuseFlags is EINVAL if argument i has others than known flags.

@@ -51,14 +51,6 @@ func (o *Opening) Resolve() uint64 {
 	return o.open.resolve & (sys.RESOLVE_NO_XDEV | sys.RESOLVE_CACHED)
 }
 
-// Stable says that between the decision and the kernel's own lookup nothing
-// that a tracee can do changes where the path leads which it gave: that was
-// absolute and clean, met no link, and every directory on the way belongs to
-// root and is writable by nobody else, which the tracee is not.
-func (o *Opening) Stable() bool {
-	return o.object.known || o.object.stable && o.engine.stable(&o.object, o.th)
-}
-
 // Descriptor is the tracee's own descriptor through whose magic link the
 // object was reached, such as /proc/self/fd/3, or -1.
 func (o *Opening) Descriptor() int { return o.object.link }
@@ -118,7 +110,7 @@ func (o *Opening) openFile(mode uint32) (int, syscall.Errno) {
 	obj := &o.object
 	switch {
 	case obj.known:
-		return o.openKnown(flags)
+		return o.openKnown(flags, mode)
 	case obj.fd < 0:
 		return o.create(flags, mode)
 	case flags&oTmpfileBit != 0:

@@ -41,7 +41,8 @@ type object struct {
 	// tracee itself gets to the object without following a link; "" where it
 	// may not or where there is no such path.
 	reach  string
-	stable bool // see Opening.Stable
+	direct bool // path is what was asked for, and met no link
+	steady bool // no tracee can change any directory in which a name was looked up
 	link   int  // the tracee's descriptor whose magic link led here, or -1
 	known  bool // nothing was looked up: see known.go
 
@@ -74,10 +75,12 @@ type resolver struct {
 	proc proc.FS // procfs of Belljar's own PID namespace
 	// fixed says that no thread of the run can get another root than the run's.
 	fixed  bool
+	names  bool // somebody asks for the name of every object
 	mu     sync.Mutex
 	opened bool
 	root   int          // the run's
 	stat   sys.FileStat // of root
+	firm   bool         // no tracee can change what is in root
 }
 
 // resolve finds the object of p for a thread. The walk has the rights of the
@@ -152,7 +155,8 @@ func (r *resolver) runRoot(th thread) (int, sys.FileStat, syscall.Errno) {
 		sys.CloseFile(fd)
 		return -1, st, errno
 	}
-	r.root, r.stat, r.opened = fd, st, true
+	// A private root belongs to whoever made it, and is read-only.
+	r.root, r.stat, r.firm, r.opened = fd, st, firm(st) || sys.IsReadOnly(fd), true
 	return fd, st, 0
 }
 
@@ -208,7 +212,7 @@ type view struct {
 
 func (v *view) resolve(p *pathRequest) object {
 	if p.self {
-		return v.descriptor(p.dir)
+		return v.descriptor(p)
 	}
 	if p.path == "" {
 		return failed("", syscall.ENOENT)
@@ -266,7 +270,8 @@ func (v *view) openFD(dir int32) (int, syscall.Errno) {
 }
 
 // descriptor is the object behind a descriptor of the tracee.
-func (v *view) descriptor(dir int32) object {
+func (v *view) descriptor(p *pathRequest) object {
+	dir := p.dir
 	if dir == atFDCWD {
 		return v.r.linked(v.th, "cwd")
 	}
@@ -275,7 +280,15 @@ func (v *view) descriptor(dir int32) object {
 		return failed("", errno)
 	}
 	v.trusted = false
-	o := v.named(object{fd: fd, parent: -1, own: true, link: int(dir)})
+	o := object{fd: fd, parent: -1, own: true, link: int(dir)}
+	if p.want == stat && !v.r.names && v.who != nil {
+		// Whoever has a descriptor may look at what is behind it, whatever its name.
+		if o.stat, errno = sys.StatFile(fd); errno == 0 && !isLink(o.stat) {
+			o.kind, o.held = objFile, stat
+			return o
+		}
+	}
+	o = v.named(o)
 	o.reach = "" // the tracee may be unable to get there by the path
 	o.held = heldBy(sys.AT_FDCWD, v.r.proc.Path(v.th.tid, "fdinfo/"+strconv.Itoa(int(dir))), &o)
 	return o

@@ -11,68 +11,83 @@ import (
 	"github.com/belljar/belljar/internal/sys"
 )
 
-// steady remembers which directories no tracee of a run can change: a path is
-// true if every directory from the root down to it belongs to root and is
-// writable by nobody else. Only root could make it false, and no tracee that
-// asks is root.
+// steady remembers what directories are, for one run.
 type steady struct {
 	mu  sync.RWMutex
-	dir map[string]bool
+	dir map[string]way // by the path below the root, without a slash at its start
+}
+
+// way is what is known of the directories from the root down to one.
+type way struct {
+	// steady: no tracee can change any of them, since each belongs to root and
+	// is writable by nobody else. Only root could make that false, and no tracee
+	// that asks is root.
+	steady bool
+	plain  bool // the last is there, and not in procfs
 }
 
 // maxSteady bounds the memory, which is emptied when it is full.
 const maxSteady = 4096
 
-// stable reports whether all directories on the way to an object that was
-// reached by a clean path are beyond the tracee's reach.
-func (e *Engine) stable(o *object, th thread) bool {
-	if e.identity.uid == 0 || o.reach == "" {
-		return false
+// firm reports whether nobody but root can change what the names in a directory
+// mean.
+func firm(dir sys.FileStat) bool { return isDir(dir) && dir.UID == 0 && dir.Mode&0o022 == 0 }
+
+// way finds out about the directories on the way to a clean path.
+func (e *Engine) way(path string, th thread, who *actor) way {
+	dir := parentOf(path)
+	if w, ok := e.steady.known(dir); ok {
+		return w
 	}
-	dir, _ := splitLast(o.reach[1:])
-	if dir == "." {
-		dir = ""
-	}
-	if known, ok := e.steady.known(dir); ok {
-		return known
-	}
+	who.raise()
 	root, _, errno := e.resolver.runRoot(th)
-	return errno == 0 && e.steady.look(root, dir)
+	if errno != 0 {
+		return way{}
+	}
+	return e.steady.look(root, e.resolver.firm, dir)
 }
 
-func (s *steady) known(dir string) (stable, ok bool) {
+// parentOf is the directory of an absolute path, without a slash at its start.
+func parentOf(path string) string {
+	dir, _ := splitLast(path[1:])
+	if dir == "." {
+		return ""
+	}
+	return dir
+}
+
+func (s *steady) known(dir string) (w way, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	stable, ok = s.dir[dir]
-	return stable, ok
+	w, ok = s.dir[dir]
+	return w, ok
 }
 
-// look finds out about dir, a path below root without a slash at its start,
-// from the root down: a directory is looked at only where nobody could have
-// changed what its name means.
-func (s *steady) look(root int, dir string) bool {
-	if stable, ok := s.known(dir); ok {
-		return stable
+// look finds out about dir from the root down, which is firm or not: a directory
+// counts as steady only where nobody could have changed what its name means.
+func (s *steady) look(root int, firmRoot bool, dir string) way {
+	if w, ok := s.known(dir); ok {
+		return w
 	}
-	stable := dir == ""
-	if !stable {
-		parent, _ := splitLast(dir)
-		if parent == "." {
-			parent = ""
+	w := way{steady: firmRoot, plain: true}
+	if dir != "" {
+		w.steady = s.look(root, firmRoot, parentOf("/"+dir)).steady
+		fd, errno := sys.OpenFile2(root, dir, sys.O_PATH|sys.O_DIRECTORY, noLinks)
+		w.plain = errno == 0 && !sys.IsProcfs(fd)
+		var st sys.FileStat
+		if errno == 0 {
+			st, errno = sys.StatFile(fd)
+			sys.CloseFile(fd)
 		}
-		stable = s.look(root, parent)
-	}
-	if stable {
-		st, errno := sys.StatAt(root, dir)
-		stable = errno == 0 && isDir(st) && st.UID == 0 && st.Mode&0o022 == 0
+		w.steady = w.steady && w.plain && errno == 0 && firm(st)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.dir == nil || len(s.dir) >= maxSteady {
-		s.dir = make(map[string]bool)
+		s.dir = make(map[string]way)
 	}
-	s.dir[dir] = stable
-	return stable
+	s.dir[dir] = w
+	return w
 }
 
 // The kernel's protections of sticky directories (proc_sys_fs(5)). They are

@@ -3,6 +3,7 @@ package supervise
 import (
 	"syscall"
 
+	"github.com/belljar/belljar/internal/sys"
 	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/syscalls"
 )
@@ -33,7 +34,21 @@ type Trap struct {
 
 	Tracee Tracee
 
-	scratch []byte // memory for what Path and Bytes read
+	// Alone says that until the call has been made nothing changes the memory,
+	// the descriptors and the working directory of the thread that made it: no
+	// other task of the run lives, and nobody outside shares its memory. Then a
+	// call whose path leads where no tracee can change anything is allowed as it is.
+	Alone bool
+	// ByName says that the supervisor makes the thread itself open
+	// Opening.Path, without following any link, and asks again, with ByName off,
+	// if there was one. Then a path need not be looked up to be decided.
+	ByName bool
+
+	scratch []byte            // memory for what Path and Bytes read
+	texts   map[string]string // strings that were read before
+	actor   actor
+	opening Opening // of one that has nothing pinned
+	stat    sys.Stat
 }
 
 // Decision is the answer to a Trap. Its zero value kills the run.

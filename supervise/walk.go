@@ -24,6 +24,8 @@ type walker struct {
 	boundStat sys.FileStat
 
 	own object // what the last magic link said about the descriptor behind it
+
+	loose bool // a name was looked up where a tracee could change what it means
 }
 
 func (v *view) walk(start int, p *pathRequest) object {
@@ -37,6 +39,7 @@ func (v *view) walk(start int, p *pathRequest) object {
 	}
 	o := w.run()
 	w.drop()
+	o.steady = !w.loose && v.trusted && p.path[0] == '/'
 	return o
 }
 
@@ -108,6 +111,7 @@ func (w *walker) up() syscall.Errno {
 // down looks comp up in cur. It is done when comp is the last component and
 // needs no further step.
 func (w *walker) down(comp string) (object, bool) {
+	w.loose = w.loose || !firm(w.curStat) && !(w.cur == w.root && w.r.firm)
 	last := strings.Trim(w.rest, "/") == ""
 	if last && w.rest != "" && w.p.create {
 		// open_last_lookups refuses a slash behind a name to create before it looks.
@@ -211,6 +215,7 @@ func (w *walker) keep() (int, syscall.Errno) {
 // decision up to the first "..", behind which nothing is known.
 func (w *walker) fail(comp string, errno syscall.Errno) object {
 	dir, kind, _ := w.canonical(w.cur)
+	w.loose = w.loose || hasNumber(w.p.path) && sys.IsProcfs(w.cur)
 	if kind == objNone || kind == objAnonymous {
 		return failed("", errno)
 	}

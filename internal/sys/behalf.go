@@ -84,6 +84,23 @@ func Symlink(target string, dir int, name string) syscall.Errno {
 	return errnoOf(unix.Symlinkat(target, dir, name))
 }
 
+// StatNamed is fstatat(2) with AT_SYMLINK_NOFOLLOW. The path ends with a NUL byte.
+func StatNamed(dir int, path []byte, st *Stat) syscall.Errno {
+	_, _, errno := syscall.Syscall6(sysFstatat, uintptr(dir), uintptr(unsafe.Pointer(unsafe.SliceData(path))),
+		uintptr(unsafe.Pointer(&st.Stat_t)), unix.AT_SYMLINK_NOFOLLOW, 0, 0)
+	return errno
+}
+
+// ReadLinkNamed is readlinkat(2). The path ends with a NUL byte.
+func ReadLinkNamed(dir int, path, buf []byte) (int, syscall.Errno) {
+	n, _, errno := syscall.Syscall6(unix.SYS_READLINKAT, uintptr(dir), uintptr(unsafe.Pointer(unsafe.SliceData(path))),
+		uintptr(unsafe.Pointer(unsafe.SliceData(buf))), uintptr(len(buf)), 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
+
 // LinkPinned gives the object behind fd another name.
 func LinkPinned(fd, dir int, name string) syscall.Errno {
 	return errnoOf(unix.Linkat(AT_FDCWD, PinPath(fd), dir, name, unix.AT_SYMLINK_FOLLOW))

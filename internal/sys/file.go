@@ -151,6 +151,13 @@ func IsProcfs(fd int) bool {
 	return unix.Fstatfs(fd, &st) == nil && st.Type == unix.PROC_SUPER_MAGIC
 }
 
+// IsReadOnly reports whether nothing can be changed through the mount that fd is
+// on.
+func IsReadOnly(fd int) bool {
+	var st unix.Statfs_t
+	return unix.Fstatfs(fd, &st) == nil && st.Flags&unix.ST_RDONLY != 0
+}
+
 func errnoOf(err error) syscall.Errno {
 	if err == nil {
 		return 0

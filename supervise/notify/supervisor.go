@@ -17,6 +17,9 @@ import (
 type Lives interface {
 	// Thread takes note of a call by thread tid and returns its process, or 0.
 	Thread(tid int) (pid int)
+	// Alone reports whether nothing but thread tid could change what a call of
+	// its has in memory.
+	Alone(tid int) bool
 	// Tasks is how many threads are alive.
 	Tasks() int
 	// Admit agrees to a decision or makes another of it.

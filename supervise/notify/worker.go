@@ -110,6 +110,7 @@ func (w *worker) handle() error {
 	w.tracee = tracee{w.listener, w.call.ID, tid}
 	w.trap.Arch, w.trap.Nr, w.trap.Args = w.cfg.Table, int(w.call.Nr), w.call.Args
 	w.trap.PID, w.trap.TID, w.trap.Tracee = pid, tid, &w.tracee
+	w.trap.Alone = w.cfg.Lives.Alone(tid)
 	d := w.cfg.Handler.Handle(&w.trap)
 	d = w.cfg.Lives.Admit(&w.trap, d)
 	switch {

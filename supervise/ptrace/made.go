@@ -97,14 +97,7 @@ func (t *Tracer) forgetCall(k *task) {
 // is the path that was decided.
 func (t *Tracer) open(tid int, k *task, o *supervise.Opening, canonical string) {
 	defer o.Close()
-	if o.Stable() && t.alone() {
-		t.cont(tid, k)
-		return
-	}
-	k.made = made{slot: -1}
-	if err := sys.ReadRegs(tid, &k.made.own); err != nil {
-		return // it is gone; another event says so
-	}
+	k.made = made{own: t.regs, slot: -1}
 	dir := sys.AT_FDCWD
 	path, ok := o.Path()
 	if !ok && o.Descriptor() < 0 {
@@ -137,7 +130,8 @@ func (t *Tracer) interrupt(tid int, k *task) {
 func (t *Tracer) openPath(tid int, k *task, o *supervise.Opening, dir int, path string) {
 	how := openHow{o.Flags(), uint64(o.Mode()), o.Resolve() | sys.RESOLVE_NO_SYMLINKS | sys.RESOLVE_NO_MAGICLINKS}
 	m := &k.made
-	m.links, m.leaves = how.flags&syscall.O_NOFOLLOW == 0, how.resolve&sys.RESOLVE_NO_XDEV == 0
+	m.links = k.again == 0 || how.flags&syscall.O_NOFOLLOW == 0 // nobody has looked yet, or there was none
+	m.leaves = how.resolve&sys.RESOLVE_NO_XDEV == 0
 	if dir != sys.AT_FDCWD || path[0] != '/' {
 		how.resolve |= sys.RESOLVE_BENEATH
 	}

@@ -22,15 +22,15 @@ func TestMain(m *testing.M) {
 
 // attackPage runs the program that attacks the argument page or its own buffer,
 // which may open one file but not another.
-func attackPage(t *testing.T, args ...string) string {
+func attackPage(t *testing.T, s belljar.Supervisor, args ...string) string {
 	t.Helper()
-	opts := belljar.Options{Policy: policy.Observe(), Limits: belljar.Limits{Wall: time.Minute}}
+	opts := belljar.Options{Policy: policy.Observe(), Supervisor: s, Unshare: belljar.Off, Limits: belljar.Limits{Wall: time.Minute}}
 	opts.Policy.Files.Rules = append(opts.Policy.Files.Rules,
 		policy.FileRule{Pattern: "/etc/hostname", Do: policy.Action{Kind: policy.Deny, Errno: 13}})
 	var out bytes.Buffer
 	args = append([]string{"/etc/passwd", "/etc/hostname"}, args...)
 	cmd := belljar.Command{Args: append(testkit.Program(t, "c/page", "static"), args...), Stdout: &out, Stderr: &out}
-	res, err := belljar.PtraceRunner(opts).Run(context.Background(), cmd)
+	res, err := belljar.Run(context.Background(), cmd, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func attackPage(t *testing.T, args ...string) string {
 
 // The argument page can neither be replaced nor written by the program.
 func TestPageHolds(t *testing.T) {
-	if out := attackPage(t, "1"); out != "gave way 0, wins 0\n" {
+	if out := attackPage(t, belljar.Ptrace, "1"); out != "gave way 0, wins 0\n" {
 		t.Error(out)
 	}
 }
@@ -54,7 +54,7 @@ func TestPageMutant(t *testing.T) {
 		t.Skip("this kernel seals no memory, so there is no seal to leave out")
 	}
 	ptrace.WithoutSeal(t)
-	if out := attackPage(t, "30"); !strings.Contains(out, "gave way 1, wins 1") {
+	if out := attackPage(t, belljar.Ptrace, "30"); !strings.Contains(out, "gave way 1, wins 1") {
 		t.Error(out)
 	}
 }
@@ -63,7 +63,7 @@ func TestPageMutant(t *testing.T) {
 // refused.
 func TestGuardHolds(t *testing.T) {
 	t.Cleanup(kernel.Mseal.Lack())
-	if out := attackPage(t, "1"); out != "gave way 0, wins 0\n" {
+	if out := attackPage(t, belljar.Ptrace, "1"); out != "gave way 0, wins 0\n" {
 		t.Error(out)
 	}
 }
@@ -72,23 +72,39 @@ func TestGuardHolds(t *testing.T) {
 func TestGuardMutant(t *testing.T) {
 	t.Cleanup(kernel.Mseal.Lack())
 	ptrace.WithoutGuard(t)
-	if out := attackPage(t, "30"); !strings.Contains(out, "gave way 1, wins 1") {
+	if out := attackPage(t, belljar.Ptrace, "30"); !strings.Contains(out, "gave way 1, wins 1") {
 		t.Error(out)
+	}
+}
+
+// eachSupervisor runs a test under ptrace and under notify.
+func eachSupervisor(t *testing.T, f func(*testing.T, belljar.Supervisor)) {
+	for _, s := range []belljar.Supervisor{belljar.Ptrace, belljar.Notify} {
+		t.Run(string(s), func(t *testing.T) {
+			if s == belljar.Notify {
+				testkit.Notify(t)
+			}
+			f(t, s)
+		})
 	}
 }
 
 // What a thread writes into the buffer after the decision is not opened.
 func TestBufferHolds(t *testing.T) {
-	if out := attackPage(t, "1", "buffer"); out != "gave way 0, wins 0\n" {
-		t.Error(out)
-	}
+	eachSupervisor(t, func(t *testing.T, s belljar.Supervisor) {
+		if out := attackPage(t, s, "1", "buffer"); out != "gave way 0, wins 0\n" {
+			t.Error(out)
+		}
+	})
 }
 
-// If the tracer let calls of a task go on as they are although it has company,
-// the same attack would open the file that was refused.
+// If calls of a task went on as they are although it has company, the same
+// attack would open the file that was refused.
 func TestBufferMutant(t *testing.T) {
-	ptrace.AlwaysAlone(t)
-	if out := attackPage(t, "30", "buffer"); out != "gave way 0, wins 1\n" {
-		t.Error(out)
-	}
+	eachSupervisor(t, func(t *testing.T, s belljar.Supervisor) {
+		ptrace.AlwaysAlone(t)
+		if out := attackPage(t, s, "30", "buffer"); out != "gave way 0, wins 1\n" {
+			t.Error(out)
+		}
+	})
 }

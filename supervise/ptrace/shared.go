@@ -25,6 +25,14 @@ func (t *Tracer) Thread(tid int) (pid int) {
 	return k.proc.pid
 }
 
+// Alone reports whether nothing can change the memory, the descriptors or the
+// working directory of thread tid while its call waits.
+func (t *Tracer) Alone(tid int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.tasks[tid] != nil && t.alone()
+}
+
 // Admit says what becomes of a call that was decided to be d, where the tracer
 // has to agree: it counts tasks, keeps signals and the like inside the run, and measures
 // memory before another program replaces it.

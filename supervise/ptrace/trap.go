@@ -48,8 +48,7 @@ func (m *memory) Valid() bool { return true }
 // trapped decides the call at which tid is stopped and lets it run on.
 func (t *Tracer) trapped(tid int, k *task) {
 	t.outcome.Traps++
-	info := &t.info
-	if err := sys.ReadSyscallInfo(tid, info); err != nil {
+	if err := sys.ReadRegs(tid, &t.regs); err != nil {
 		if err != syscall.ESRCH {
 			// Without the call there is no decision, so it is not made.
 			t.end(Violated, &Violation{PID: k.proc.pid})
@@ -57,12 +56,16 @@ func (t *Tracer) trapped(tid int, k *task) {
 		return
 	}
 	// A foreign architecture never gets here: the filter kills it.
-	t.trap.Arch, t.trap.Nr, t.trap.Args = t.cfg.Table, int(info.Nr), info.Args
+	t.trap.Arch, t.trap.Nr, t.trap.Args = t.cfg.Table, t.regs.Nr(), t.regs.Args()
 	t.trap.PID, t.trap.TID, t.trap.Tracee = k.proc.pid, tid, t.memory.of(tid)
+	t.trap.Alone, t.trap.ByName = t.alone(), k.again == 0
 
 	t.entered(k)
 	d := t.decide(k)
 	t.decided(k, d)
+	if d.Kind != supervise.Open {
+		k.again = 0
+	}
 	switch d.Kind {
 	case supervise.Allow:
 		t.cont(tid, k)
