@@ -17,8 +17,8 @@ import (
 // inside the other both remain, so a doubt is a refusal. Where no refusal
 // remains, Stat of a directory that leads to a grant is allowed.
 //
-// Decide does not allocate, and its time does not grow with the number of
-// rules whose literal beginnings the path does not share.
+// Decide does not allocate once it has seen which rules match together, and its
+// time grows with the number of rules that match the path, not with that of others.
 func (s *FileSet) Decide(path string, want Access) (Action, *FileRule) {
 	if len(s.rules) == 0 || !strings.HasPrefix(path, "/") {
 		return s.fallback, nil
@@ -61,9 +61,8 @@ func (s *FileSet) Decide(path string, want Access) (Action, *FileRule) {
 
 // loses reports whether another matching pattern is strictly narrower.
 func (s *FileSet) loses(m int32, matched []int32) bool {
-	narrower := s.patterns[m].narrower
 	for _, o := range matched {
-		if narrower[o/64]>>(o%64)&1 == 1 {
+		if s.narrower(o, m) {
 			return true
 		}
 	}
@@ -101,12 +100,7 @@ func (s *FileSet) step(next []int32, at int32, c string) []int32 {
 	if to, ok := n.literal[c]; ok {
 		next = s.enter(next, to)
 	}
-	for _, e := range n.globs {
-		if matchComponent(e.text, c) {
-			next = s.enter(next, e.to)
-		}
-	}
-	return next
+	return s.stepGlobs(next, &n.globs, c)
 }
 
 // enter adds a position and those that "**" reaches by matching nothing.

@@ -12,28 +12,24 @@ type FileSet struct {
 	fallback Action
 	nodes    []node    // a trie over components; 0 is the root
 	patterns []pattern // what the trie's nodes end
+	ranks    ranks
 }
 
 // pattern is one spelling of one rule.
 type pattern struct {
 	rule       int
 	components []component
-	narrower   []uint64 // bit set of the patterns that are strictly narrower
+	exact      bool // it matches one path
 }
 
 // node is a position inside patterns.
 type node struct {
 	literal map[string]int32
-	globs   []globEdge
+	globs   globs
 	deep    int32 // the node of a "**" that follows here, 0 for none
 	loops   bool  // this node is a "**": every component leads back to it
 	ends    []int32
 	way     int32 // a rule that grants something below this literal path, plus 1
-}
-
-type globEdge struct {
-	text string
-	to   int32
 }
 
 // Compile prepares the rules for deciding. Relative patterns count from dir,
@@ -68,7 +64,6 @@ func (f *Files) Compile(dir string, canon func(string) string) (*FileSet, error)
 			s.add(i, reached)
 		}
 	}
-	s.rank()
 	return s, nil
 }
 
@@ -104,7 +99,7 @@ func (s *FileSet) add(rule int, cs []component) {
 		at = s.child(at, c)
 	}
 	s.nodes[at].ends = append(s.nodes[at].ends, int32(len(s.patterns)))
-	s.patterns = append(s.patterns, pattern{rule: rule, components: cs})
+	s.patterns = append(s.patterns, pattern{rule: rule, components: cs, exact: !hasWildcard(cs)})
 }
 
 // child returns the node that a component leads to, made if need be.
@@ -118,12 +113,10 @@ func (s *FileSet) child(at int32, c component) int32 {
 		}
 		n.deep = fresh
 	case glob:
-		for _, e := range n.globs {
-			if e.text == c.text {
-				return e.to
-			}
+		if to := n.globs.find(c.text); to != 0 {
+			return to
 		}
-		n.globs = append(n.globs, globEdge{c.text, fresh})
+		n.globs.add(globEdge{c.text, fresh})
 	default:
 		if to, ok := n.literal[c.text]; ok {
 			return to
@@ -135,24 +128,6 @@ func (s *FileSet) child(at int32, c component) int32 {
 	}
 	s.nodes = append(s.nodes, node{loops: c.kind == anyDepth})
 	return fresh
-}
-
-// rank finds out which patterns are narrower than which, so that Decide need
-// only look it up.
-func (s *FileSet) rank() {
-	words := (len(s.patterns) + 63) / 64
-	for i := range s.patterns {
-		p := &s.patterns[i]
-		p.narrower = make([]uint64, words)
-		if !hasWildcard(p.components) {
-			continue // nothing is narrower than one path
-		}
-		for j := range s.patterns {
-			if i != j && narrower(s.patterns[j].components, p.components) {
-				p.narrower[j/64] |= 1 << (j % 64)
-			}
-		}
-	}
 }
 
 func hasWildcard(cs []component) bool {
