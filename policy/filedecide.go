@@ -100,7 +100,10 @@ func (s *FileSet) step(next []int32, at int32, c string) []int32 {
 	if to, ok := n.literal[c]; ok {
 		next = s.enter(next, to)
 	}
-	return s.stepGlobs(next, &n.globs, c)
+	if n.globs != nil {
+		next = s.stepGlobs(next, n.globs, c)
+	}
+	return next
 }
 
 // enter adds a position and those that "**" reaches by matching nothing.

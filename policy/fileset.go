@@ -25,9 +25,9 @@ type pattern struct {
 // node is a position inside patterns.
 type node struct {
 	literal map[string]int32
-	globs   globs
-	deep    int32 // the node of a "**" that follows here, 0 for none
-	loops   bool  // this node is a "**": every component leads back to it
+	globs   *globs // nil: none
+	deep    int32  // the node of a "**" that follows here, 0 for none
+	loops   bool   // this node is a "**": every component leads back to it
 	ends    []int32
 	way     int32 // a rule that grants something below this literal path, plus 1
 }
@@ -45,7 +45,7 @@ func (f *Files) Compile(dir string, canon func(string) string) (*FileSet, error)
 	if err := f.validate(); err != nil {
 		return nil, err
 	}
-	s := &FileSet{rules: append([]FileRule(nil), f.Rules...), fallback: f.Default.OrKill(), nodes: make([]node, 1)}
+	s := &FileSet{rules: append([]FileRule(nil), f.Rules...), fallback: f.Default.OrKill(), nodes: make([]node, 1, 1+3*len(f.Rules)), patterns: make([]pattern, 0, len(f.Rules))}
 	if !f.Decides() {
 		s.fallback = Action{Kind: Allow}
 	}
@@ -113,6 +113,9 @@ func (s *FileSet) child(at int32, c component) int32 {
 		}
 		n.deep = fresh
 	case glob:
+		if n.globs == nil {
+			n.globs = new(globs)
+		}
 		if to := n.globs.find(c.text); to != 0 {
 			return to
 		}

@@ -324,21 +324,76 @@ func TestDecideDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// With a thousand rules beside it, a literal path is found as fast as with ten.
+// manyRules are n rules of all kinds, few of which match the same path.
+func manyRules(n int) []policy.FileRule {
+	rules := []policy.FileRule{grant("/data/**", policy.Read), refuse("/data/**/.ssh/**", 13)}
+	for i := len(rules); i < n; i++ {
+		rules = append(rules, grant(fmt.Sprintf([]string{
+			"/data/d%d/file", "/data/d%d/**", "/data/job-%d-*/out/*", "/data/*-%d.txt", "/data/a%d*z%[1]d", "/**/name%d/*", "/data/*/x%d"}[i%7], i), policy.Write))
+	}
+	return rules
+}
+
+// What many rules decide is what those of them decide that match.
+func TestManyRules(t *testing.T) {
+	rules := manyRules(3000)
+	set, err := (&policy.Files{Rules: rules}).Compile("/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := []string{"/data/d7/file", "/data/d16/file", "/data/d8/a/b", "/data/job-9-x/out/f", "/data/job-9-/out/f/g",
+		"/data/u-10.txt", "/data/-10.txt/x", "/data/a11z11", "/data/a11_z11", "/data/a11z1", "/q/name12/f", "/data/d8/name12/f",
+		"/data/any/x13", "/data/d8/x13", "/data/d8/.ssh/key", "/data", "/", "/none"}
+	matching := make(map[string][]policy.FileRule)
+	for _, r := range rules {
+		re := expression(r.Pattern)
+		for _, path := range paths {
+			if re.MatchString(path) || len(matching[path]) < 5 && onTheWay([]policy.FileRule{r}, path) {
+				matching[path] = append(matching[path], r)
+			}
+		}
+	}
+	for _, path := range paths {
+		few, err := (&policy.Files{Rules: matching[path]}).Compile("/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, access := range []policy.Access{policy.Stat, policy.Read, policy.Write} {
+			got, _ := set.Decide(path, access)
+			want, _ := few.Decide(path, access)
+			if len(matching[path]) == 0 {
+				want = policy.Action{Kind: policy.Kill} // there is no rule at all
+			}
+			if got != want {
+				t.Errorf("%s %s: got %s, want %s of %d rules", access, path, got, want, len(matching[path]))
+			}
+		}
+	}
+}
+
+// However many rules are beside those that match, a path is decided as fast.
 func BenchmarkFileSet(b *testing.B) {
-	for _, n := range []int{10, 1000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			var rules []policy.FileRule
-			for i := range n {
-				rules = append(rules, grant(fmt.Sprintf("/data/d%d/file", i), policy.Read))
-			}
-			set, err := (&policy.Files{Rules: rules}).Compile("/", nil)
-			if err != nil {
-				b.Fatal(err)
-			}
-			for b.Loop() {
-				set.Decide("/data/d7/file", policy.Read)
-			}
-		})
+	for _, n := range []int{10, 1000, 100000} {
+		set, err := (&policy.Files{Rules: manyRules(n)}).Compile("/", nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, path := range []string{"/data/d2/file", "/data/d8/a/b/c/d", "/data/job-4-x/out/f", "/none/at/all"} {
+			b.Run(fmt.Sprint(n, path), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					set.Decide(path, policy.Read)
+				}
+			})
+		}
+	}
+}
+
+func BenchmarkCompileFiles(b *testing.B) {
+	files := policy.Files{Rules: manyRules(100000)}
+	for b.Loop() {
+		if _, err := files.Compile("/", nil); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
