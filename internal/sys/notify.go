@@ -122,12 +122,23 @@ const Continue = 1 // SECCOMP_USER_NOTIF_FLAG_CONTINUE, Linux 5.5
 // answer is already given and the descriptor taken back), so signals must be
 // blocked; see BlockSignals. EINPROGRESS says that it has happened nevertheless.
 func (l Listener) SendFile(id uint64, fd int, cloexec bool) syscall.Errno {
-	a := addFD{ID: id, Flags: unix.SECCOMP_ADDFD_FLAG_SEND, Source: uint32(fd)}
+	_, errno := l.addFile(id, fd, cloexec, unix.SECCOMP_ADDFD_FLAG_SEND)
+	return errno
+}
+
+// AddFile is SendFile without the answer, for which the call goes on waiting. It
+// returns the number of the caller's new descriptor.
+func (l Listener) AddFile(id uint64, fd int, cloexec bool) (int, syscall.Errno) {
+	return l.addFile(id, fd, cloexec, 0)
+}
+
+func (l Listener) addFile(id uint64, fd int, cloexec bool, flags uint32) (int, syscall.Errno) {
+	a := addFD{ID: id, Flags: flags, Source: uint32(fd)}
 	if cloexec {
 		a.NewFlags = unix.O_CLOEXEC
 	}
-	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(l), unix.SECCOMP_IOCTL_NOTIF_ADDFD, uintptr(unsafe.Pointer(&a)))
-	return errno
+	n, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(l), unix.SECCOMP_IOCTL_NOTIF_ADDFD, uintptr(unsafe.Pointer(&a)))
+	return int(n), errno
 }
 
 // Valid reports whether a call still waits for its answer, so that the

@@ -48,17 +48,32 @@ func (s *Supervisor) send(r *sys.Response) error {
 	}
 }
 
-// hand gives an opened file to the tracee, or the error of opening it.
+// hand gives an opened file to the tracee, or the error of opening it. Where the
+// file is open for writing the tracee runs on only when Belljar has closed it:
+// nobody can execute a file that somebody may write (ETXTBSY).
 func (s *Supervisor) hand(id uint64, o *supervise.Opening, fd int, errno syscall.Errno) error {
-	if errno == 0 {
-		errno = s.listener.SendFile(id, fd, o.Flags()&syscall.O_CLOEXEC != 0)
-		sys.CloseFile(fd)
-		switch errno {
-		case 0, syscall.ENOENT, syscall.ESRCH:
-			return nil
-		case syscall.EINPROGRESS:
-			return fmt.Errorf("ioctl(SECCOMP_IOCTL_NOTIF_ADDFD) was interrupted: %w", errno)
+	if errno != 0 {
+		return s.send(&sys.Response{ID: id, Error: -int32(errno)})
+	}
+	cloexec := o.Flags()&syscall.O_CLOEXEC != 0
+	writes := o.Flags()&syscall.O_ACCMODE != syscall.O_RDONLY
+	var theirs int
+	if writes {
+		theirs, errno = s.listener.AddFile(id, fd, cloexec)
+	} else {
+		errno = s.listener.SendFile(id, fd, cloexec)
+	}
+	sys.CloseFile(fd)
+	switch errno {
+	case 0:
+		if writes {
+			return s.send(&sys.Response{ID: id, Value: int64(theirs)})
 		}
+		return nil
+	case syscall.ENOENT, syscall.ESRCH:
+		return nil
+	case syscall.EINPROGRESS:
+		return fmt.Errorf("ioctl(SECCOMP_IOCTL_NOTIF_ADDFD) was interrupted: %w", errno)
 	}
 	return s.send(&sys.Response{ID: id, Error: -int32(errno)})
 }
