@@ -115,9 +115,12 @@ func (e *Engine) recallName(t *Trap, call *pathCall, req *request, who *actor) (
 
 // openName is the answer to an opening that has nothing pinned.
 func (t *Trap) openName(e *Engine, req *request, path string, d Decision) Decision {
-	t.opening = Opening{engine: e, th: thread{t.PID, t.TID}, open: req.open, flags: openBits{t.oNofollow(), t.oDirectory()},
+	if t.opening == nil {
+		t.opening = new(Opening)
+	}
+	*t.opening = Opening{engine: e, th: thread{t.PID, t.TID}, open: req.open, flags: openBits{t.oNofollow(), t.oDirectory()},
 		object: object{kind: objFile, fd: -1, parent: -1, link: -1, path: path, reach: path, known: true}}
-	d.Kind, d.Opening = Open, &t.opening
+	d.Kind, d.Opening = Open, t.opening
 	return d
 }
 

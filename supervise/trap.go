@@ -47,7 +47,7 @@ type Trap struct {
 	scratch []byte            // memory for what Path and Bytes read
 	texts   map[string]string // strings that were read before
 	actor   actor
-	opening Opening // of one that has nothing pinned
+	opening *Opening // the last that has nothing pinned
 	stat    sys.Stat
 }
 
