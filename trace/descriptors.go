@@ -3,6 +3,7 @@ package trace
 import (
 	"os"
 	"strconv"
+	"syscall"
 
 	"github.com/belljar/belljar/supervise"
 )
@@ -39,12 +40,12 @@ var stale = func() map[string]func(*descriptorNames, *supervise.Trap) {
 		// From here on a process shares its descriptors, or its threads do not.
 		"unshare": func(d *descriptorNames, _ *supervise.Trap) { d.on = false },
 		"clone": func(d *descriptorNames, t *supervise.Trap) {
-			d.on = d.on && t.Flags(0)&(cloneFiles|cloneThread) != cloneFiles
+			d.on = d.on && !sharesFiles(t.Uint64(0))
 		},
 		"clone3": func(d *descriptorNames, t *supervise.Trap) {
 			var flags [8]byte
 			n, _ := t.Tracee.ReadMemory(t.Uint64(0), flags[:])
-			d.on = d.on && n == len(flags) && ne.Uint64(flags[:])&(cloneFiles|cloneThread) != cloneFiles
+			d.on = d.on && n == len(flags) && !sharesFiles(ne.Uint64(flags[:]))
 		},
 	}
 	for _, call := range []string{"rename", "renameat", "renameat2", "unlink", "unlinkat", "rmdir", "link", "linkat",
@@ -54,10 +55,11 @@ var stale = func() map[string]func(*descriptorNames, *supervise.Trap) {
 	return all
 }()
 
-const (
-	cloneFiles  = 0x400
-	cloneThread = 0x10000
-)
+// sharesFiles reports whether two processes are to have their descriptors in
+// common; what threads have in common is one process's.
+func sharesFiles(flags uint64) bool {
+	return flags&(syscall.CLONE_FILES|syscall.CLONE_THREAD) == syscall.CLONE_FILES
+}
 
 // maxNames bounds what is remembered of one process.
 const maxNames = 4096

@@ -179,30 +179,22 @@ func namedFlags(v *view, _ int) {
 	cloneFlags.show(v, 0)
 }
 
-const (
-	cloneParentSetTID  = 0x100000
-	cloneChildSetTID   = 0x1000000
-	cloneChildClearTID = 0x200000
-	cloneSetTLS        = 0x80000
-	clonePidfd         = 0x1000
-)
-
 func namedParent(v *view, _ int) {
-	if v.arg(0)&(cloneParentSetTID|clonePidfd) != 0 {
+	if v.arg(0)&(syscall.CLONE_PARENT_SETTID|syscall.CLONE_PIDFD) != 0 {
 		v.add("parent_tid=")
 		v.at(v.arg(2), 4, func(v *view, b []byte) { v.printf("[%d]", int32(ne.Uint32(b))) })
 	}
 }
 
 func namedTLS(v *view, _ int) {
-	if v.arg(0)&cloneSetTLS != 0 {
+	if v.arg(0)&syscall.CLONE_SETTLS != 0 {
 		v.add("tls=")
 		v.pointer(v.arg(cloneTLS))
 	}
 }
 
 func namedChild(v *view, _ int) {
-	if v.arg(0)&(cloneChildSetTID|cloneChildClearTID) != 0 {
+	if v.arg(0)&(syscall.CLONE_CHILD_SETTID|syscall.CLONE_CHILD_CLEARTID) != 0 {
 		v.add("child_tidptr=")
 		v.pointer(v.arg(cloneChild))
 	}
