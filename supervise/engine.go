@@ -60,7 +60,8 @@ type Engine struct {
 	judges   bool // paths are decided, or observed
 	identity identity
 	rules    rules
-	net      *policy.NetPlan // nil: no call reaches a peer that is decided
+	net      *policy.NetPlan // nil: no call reaches a peer that is decided as such
+	sockets  bool            // file rules decide the paths of unix sockets
 	resolver resolver
 	steady   steady
 	known    known
@@ -159,7 +160,7 @@ func (e *Engine) ForRun(program string) (*Engine, error) {
 		return nil, fmt.Errorf("policy engine: open root %s: %w", e.root, errno)
 	}
 	defer sys.CloseFile(root)
-	run := &Engine{policy: e.policy, table: e.table, user: e.user, observe: e.observe, root: e.root, judges: e.judges, identity: e.identity, rules: e.rules, net: e.net}
+	run := &Engine{policy: e.policy, table: e.table, user: e.user, observe: e.observe, root: e.root, judges: e.judges, identity: e.identity, rules: e.rules, net: e.net, sockets: e.sockets}
 	run.rules.program = run.canonicalProgram(root, program)
 	run.resolver.fixed, run.resolver.names = fixesRoot(e.policy), e.observe != nil
 	if len(e.policy.Counts) == 0 {

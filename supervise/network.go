@@ -26,17 +26,19 @@ var netCalls = map[string]netCall{
 
 // planNetwork prepares the network section's rules.
 func (e *Engine) planNetwork(canon func(string) string) {
-	if n := &e.policy.Network; n.Decides() {
+	n := &e.policy.Network
+	if n.Decides() {
 		e.net = n.Plan(canon)
 	}
+	e.sockets = n.Default.Kind == policy.Unset && len(n.Rules) == 0 && refusesSockets(&e.policy.Files)
 }
 
 // netCall returns how a call is decided, nil for one that reaches no peer.
 func (e *Engine) netCall(name string) netCall {
-	if e.net == nil || !slices.Contains(e.net.Decided(), name) {
-		return nil
+	if e.sockets && slices.Contains(byPath, name) || e.net != nil && slices.Contains(e.net.Decided(), name) {
+		return netCalls[name]
 	}
-	return netCalls[name]
+	return nil
 }
 
 // PassCalls returns trapped calls that a filter may let through where a
@@ -70,13 +72,19 @@ func (p *target) close() {
 func (e *Engine) aim(t *Trap, p *target, b []byte, verb netVerb, who *actor) Decision {
 	p.pin = failed("", 0)
 	var errno syscall.Errno
-	if p.sockaddr, errno = parseSockaddr(b, p.socketType, verb); errno != 0 {
+	strange := e.strange(&p.socketType)
+	if strange {
+		p.sockaddr, errno = asGiven(b)
+	} else {
+		p.sockaddr, errno = parseSockaddr(b, p.socketType, verb)
+	}
+	if errno != 0 {
 		return Decision{Kind: Fail, Errno: errno}
 	}
 	if !t.Tracee.Valid() {
 		return Decision{Kind: Fail, Errno: syscall.EINTR}
 	}
-	if p.unspec || p.absent {
+	if p.unspec || p.absent || strange {
 		return Decision{Kind: Allow}
 	}
 	p.peer.Protocol = p.endpointProtocol()
@@ -100,6 +108,9 @@ func (e *Engine) aim(t *Trap, p *target, b []byte, verb netVerb, who *actor) Dec
 
 // decidePeer asks the policy about a peer.
 func (e *Engine) decidePeer(t *Trap, p *target, verb netVerb, who *actor) Decision {
+	if e.net == nil {
+		return e.refusedPath(p)
+	}
 	action, rule := e.net.Decide(verb.rule(), p.peer)
 	if action.Kind == policy.Trap && e.user != nil {
 		if !who.leave() {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -57,23 +58,7 @@ func TestNetworkAsNative(t *testing.T) {
 	program := testkit.Program(t, "c/net", "dynamic")[0]
 	supervised(t, func(t *testing.T, in sandbox) {
 		s := startServers(t)
-		a := func(kind string, more ...string) string { return strings.Join(append([]string{kind}, more...), ",") }
-		uses := []string{
-			a("tcp", "127.0.0.1", s.port), a("tcp", "0.0.0.0", s.port), a("tcp", "127.0.0.1", s.closed),
-			a("nonblock", "127.0.0.1", s.closed), a("later", "127.0.0.1", s.port), a("later", "127.0.0.1", s.closed),
-			a("again", "127.0.0.1", s.udp),
-			a("unix", s.dir+"/a"), a("unix", s.dir+"/link"), a("unix", s.dir+"/../"+filepath.Base(s.dir)+"/a"), a("unix", s.dir+"/none"),
-			a("unix", s.dir+"/private"), a("seqpacket", s.dir+"/packet"), a("seqpacket", s.dir+"/a"), a("unix", "./a"),
-			a("dgram", "to", "127.0.0.1", s.udp), a("dgram", "msg", "127.0.0.1", s.udp), a("dgram", "mmsg", "127.0.0.1", s.udp),
-			a("dgram", "sendto", "127.0.0.1", s.udp), a("dgram", "write", "127.0.0.1", s.udp),
-			a("rights"), a("flood"), a("stuffed"), a("alarm", "127.0.0.1", s.full), a("impatient", "127.0.0.1", s.full),
-			a("notasocket"), a("nofd"), a("fault"), a("short", "127.0.0.1", s.port), a("long", "127.0.0.1", s.port),
-			a("serve", "127.0.0.1", "0"), a("serve", s.dir+"/own"), a("bind", s.dir+"/own"), a("bind", s.dir+"/"), a("bind", s.dir+"/none/x"),
-			a("serve", "@belljar-"+s.port),
-		}
-		if s.port6 != "" {
-			uses = append(uses, a("tcp", "::1", s.port6), a("tcp", "::", s.port6), a("tcp", "::ffff:127.0.0.1", s.port))
-		}
+		uses := s.uses()
 		opts := s.options(t, in, eacces, "connect tcp:127.0.0.1:*", "connect tcp:[::1]:*", "connect udp:127.0.0.1:"+s.udp,
 			"connect unix:"+s.dir+"/a", "connect unix:"+s.dir+"/none", "connect unix:"+s.dir+"/private", "connect unix:"+s.dir+"/packet",
 			"connect unix:"+s.dir+"/own", "bind unix:"+s.dir+"/own", "bind unix:"+s.dir, "bind unix:"+s.dir+"/none/x",
@@ -85,6 +70,61 @@ func TestNetworkAsNative(t *testing.T) {
 		os.Remove(s.dir + "/own")
 		if diff := cmp.Diff(native(t, program, uses, s.dir), lines(out.Stdout.String())); diff != "" {
 			t.Errorf("without a sandbox (-), in it (+):\n%s", diff)
+		}
+	})
+}
+
+// uses are what the program does with the servers, and what it does without.
+func (s *servers) uses() []string {
+	a := func(kind string, more ...string) string { return strings.Join(append([]string{kind}, more...), ",") }
+	uses := []string{
+		a("tcp", "127.0.0.1", s.port), a("tcp", "0.0.0.0", s.port), a("tcp", "127.0.0.1", s.closed),
+		a("nonblock", "127.0.0.1", s.closed), a("later", "127.0.0.1", s.port), a("later", "127.0.0.1", s.closed),
+		a("again", "127.0.0.1", s.udp),
+		a("unix", s.dir+"/a"), a("unix", s.dir+"/link"), a("unix", s.dir+"/../"+filepath.Base(s.dir)+"/a"), a("unix", s.dir+"/none"),
+		a("unix", s.dir+"/private"), a("seqpacket", s.dir+"/packet"), a("seqpacket", s.dir+"/a"), a("unix", "./a"),
+		a("dgram", "to", "127.0.0.1", s.udp), a("dgram", "msg", "127.0.0.1", s.udp), a("dgram", "mmsg", "127.0.0.1", s.udp),
+		a("dgram", "sendto", "127.0.0.1", s.udp), a("dgram", "write", "127.0.0.1", s.udp),
+		a("rights"), a("flood"), a("stuffed"), a("alarm", "127.0.0.1", s.full), a("impatient", "127.0.0.1", s.full),
+		a("notasocket"), a("nofd"), a("fault"), a("short", "127.0.0.1", s.port), a("long", "127.0.0.1", s.port),
+		a("serve", "127.0.0.1", "0"), a("serve", s.dir+"/own"), a("bind", s.dir+"/own"), a("bind", s.dir+"/"), a("bind", s.dir+"/none/x"),
+		a("serve", "@belljar-"+s.port),
+	}
+	if s.port6 != "" {
+		uses = append(uses, a("tcp", "::1", s.port6), a("tcp", "::", s.port6), a("tcp", "::ffff:127.0.0.1", s.port))
+	}
+	return uses
+}
+
+// TestSocketsByPath proves that rules which refuse files hold for sockets that
+// these are, where the policy says nothing of sockets, and that all others work
+// as without a sandbox.
+func TestSocketsByPath(t *testing.T) {
+	program := testkit.Program(t, "c/net", "dynamic")[0]
+	each(t, func(t *testing.T, in sandbox) {
+		if in.Private() {
+			t.Skip("its root shows no servers")
+		}
+		s := startServers(t)
+		opts := in.Options(t, "observe")
+		for _, name := range []string{"/b", "/deny/**"} {
+			opts.Policy.Files.Rules = append(opts.Policy.Files.Rules, policy.FileRule{Pattern: s.dir + name, Do: eacces})
+		}
+		if err := os.Symlink("b", s.dir+"/to-b"); err != nil {
+			t.Fatal(err)
+		}
+		uses := append(s.uses(), "netlink")
+		refused := []string{"unix," + s.dir + "/b", "unix," + s.dir + "/to-b", "unix,./b", "seqpacket," + s.dir + "/b",
+			"dgram,to," + s.dir + "/b", "dgram,msg," + s.dir + "/b", "dgram,mmsg," + s.dir + "/b", "dgram,sendto," + s.dir + "/b",
+			"bind," + s.dir + "/deny/x"}
+		_, out := run(t, belljar.Command{Args: append([]string{program}, slices.Concat(uses, refused)...), Dir: s.dir}, opts)
+		os.Remove(s.dir + "/own")
+		want := native(t, program, uses, s.dir)
+		for _, use := range refused {
+			want = append(want, use+": EACCES")
+		}
+		if diff := cmp.Diff(want, lines(out.Stdout.String())); diff != "" {
+			t.Errorf("want (-), got (+):\n%s", diff)
 		}
 	})
 }

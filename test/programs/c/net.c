@@ -7,6 +7,8 @@
 // run: args="pair,2" policy=compile verdict=ok contains="pair,2: EACCES"
 #include "victim.h"
 #include <arpa/inet.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stddef.h>
@@ -270,6 +272,21 @@ static int stuffed(void) {
 	return result;
 }
 
+// netlink asks the kernel itself, which has no name of the kinds above.
+static int netlink(void) {
+	struct sockaddr_nl own = {.nl_family = AF_NETLINK}, kernel = own;
+	struct {
+		struct nlmsghdr head;
+		struct rtgenmsg body;
+	} ask = {{sizeof ask, RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP, 1, 0}, {AF_UNSPEC}};
+	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+	if (bind(fd, (void *)&own, sizeof own) < 0 || sendto(fd, &ask, sizeof ask, 0, (void *)&kernel, sizeof kernel) < 0)
+		return -1;
+	char reply[8192];
+	ssize_t n = recv(fd, reply, sizeof reply, 0);
+	return n < 0 || ((struct nlmsghdr *)reply)->nlmsg_type != RTM_NEWLINK ? -1 : 0;
+}
+
 static int use(char *what) {
 	char *kind = field[0];
 	if (strcmp(kind, "tcp") == 0 || strcmp(kind, "unix") == 0)
@@ -302,6 +319,8 @@ static int use(char *what) {
 		return patient(0);
 	if (strcmp(kind, "impatient") == 0)
 		return patient(100);
+	if (strcmp(kind, "netlink") == 0)
+		return netlink();
 	if (strcmp(kind, "stuffed") == 0)
 		return stuffed();
 	if (strcmp(kind, "socket") == 0)
