@@ -15,7 +15,12 @@ import (
 // killed and ctx's error is returned beside the result. For many runs under
 // the same options a [Runner] is faster.
 func Run(ctx context.Context, cmd Command, opts Options) (*Result, error) {
-	return NewRunner(opts).Run(ctx, cmd)
+	r := NewRunner(opts)
+	res, err := r.Run(ctx, cmd)
+	if closeErr := r.Close(); err == nil {
+		err = closeErr
+	}
+	return res, err
 }
 
 // Run runs cmd with the runner's options, as the function [Run] does.

@@ -41,7 +41,7 @@ func TestNothingLeft(t *testing.T) {
 			{"find", "found nothing\nfirst 0\n"},
 		} {
 			var out cases.Output
-			args := append(testkit.Program(t, "c/leave", "static"), tt.arg)
+			args := append(testkit.Program(t, "c/leave", "dynamic"), tt.arg)
 			res, err := runner.Run(context.Background(), belljar.Command{Args: args, Stdout: &out.Stdout, Stderr: &out.Stderr})
 			if err != nil {
 				t.Fatal(err)

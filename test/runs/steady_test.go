@@ -26,7 +26,7 @@ func TestSteady(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("BELLJAR_RUNS")); err == nil {
 		runs = n
 	}
-	leave := append(testkit.Program(t, "c/exit", "static"), "7")
+	leave := append(testkit.Program(t, "c/exit", "dynamic"), "7")
 	// The first quarter fills what the Go runtime and Belljar keep.
 	steady(t, runs/4, leave)
 	testkit.Leaks(t)
