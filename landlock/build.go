@@ -1,6 +1,7 @@
 package landlock
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -37,6 +38,10 @@ var (
 	mountCalls = []string{"mount", "umount", "umount2", "pivot_root", "move_mount", "fsmount", "open_tree", "mount_setattr"}
 )
 
+// maxPlaces is how many places of a policy become rules. Each costs every launch
+// three calls, and is compared with all others once.
+const maxPlaces = 2000
+
 // files translates the policy's file rules.
 func (b *builder) files() {
 	f := &b.policy.Files
@@ -55,6 +60,10 @@ func (b *builder) files() {
 		return
 	}
 	places := b.places()
+	if len(places) > maxPlaces {
+		b.gaps = append(b.gaps, fmt.Sprintf("no rules on files, since the policy names %d places, and more than %d would cost each launch too much", len(places), maxPlaces))
+		return
+	}
 	if b.ABI < 2 && b.moves(places) {
 		b.missing = append(b.missing, Feature{FS, Refer, "any rule on files, since without REFER none can move between directories", 2, true})
 		return

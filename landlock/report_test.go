@@ -1,6 +1,7 @@
 package landlock
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -34,6 +35,22 @@ func TestReport(t *testing.T) {
 		state, why := For(parse(t, tt.policy), tt.abi, tt.options).Report()
 		if state != tt.state || !strings.Contains(why, tt.why) || tt.why == "" && why != "" {
 			t.Errorf("%s: %s %q, want %s %q", tt.name, state, why, tt.state, tt.why)
+		}
+	}
+}
+
+// TestManyPlaces proves that a policy with more places than a launch can add says
+// that Landlock does not keep them, and that one with as many as it can has all.
+func TestManyPlaces(t *testing.T) {
+	for _, n := range []int{maxPlaces, maxPlaces + 1} {
+		p := &policy.Policy{Files: policy.Files{Default: policy.Action{Kind: policy.Kill}}}
+		for i := range n {
+			p.Files.Rules = append(p.Files.Rules, policy.FileRule{Pattern: fmt.Sprintf("/data/%d", i), Grant: policy.Read})
+		}
+		r := For(p, MaxABI, Options{})
+		state, why := r.Report()
+		if n <= maxPlaces && (state != On || len(r.Paths) != n) || n > maxPlaces && (state != Partial || r.Handled[FS] != 0) {
+			t.Errorf("%d places: %s %q, %d rules", n, state, why, len(r.Paths))
 		}
 	}
 }
