@@ -274,7 +274,7 @@ func (s *session) tracerConfig() ptrace.Config {
 		RootEnded:     s.rootEnded,
 	}
 	if s.engine != nil {
-		cfg.Handler, cfg.Verify = s.engine, s.engine.VerifyExec
+		cfg.Handler, cfg.Verify, cfg.Outdated = s.engine, s.engine.VerifyExec, s.engine.Outdated
 	}
 	if s.opts.Watch != nil {
 		cfg.Watcher, cfg.Handled = s.opts.Watch, s.engine.TrapCalls()

@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"maps"
 	"sync"
 	"syscall"
 
@@ -52,6 +53,27 @@ func (k *known) keep(p *pathRequest, path *knownPath) {
 		k.paths = make(map[knownAs]*knownPath)
 	}
 	k.paths[knownAs{p.path, p.want, p.last}] = path
+}
+
+// forget drops what led to a canonical path: there is a link on its way now.
+func (k *known) forget(path string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	maps.DeleteFunc(k.paths, func(_ knownAs, p *knownPath) bool { return p.allowed.Path == path })
+}
+
+// Outdated takes note that the kernel has met a link where there was none when
+// a path was decided which an Opening of this engine had.
+func (e *Engine) Outdated(path string) { e.known.forget(path) }
+
+// Outdated takes note of the error of Open, and reports whether the call is to be
+// decided anew: the kernel has met a link where there was none before.
+func (o *Opening) Outdated(errno syscall.Errno) bool {
+	if !o.object.known || errno != syscall.ELOOP {
+		return false
+	}
+	o.engine.Outdated(o.object.path)
+	return true
 }
 
 // looks reports whether a request is to read or look at one absolute path,

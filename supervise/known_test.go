@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"os"
+	"syscall"
 	"testing"
 
 	"github.com/belljar/belljar/policy"
@@ -49,6 +50,35 @@ func TestKnown(t *testing.T) {
 			t.Errorf("%s: known %+v, want %v", tt.path, k, tt.want)
 		}
 	}
+}
+
+// TestKnownBecomesLink proves that a known path which is a link by now is looked
+// up anew, for what it leads to.
+func TestKnownBecomesLink(t *testing.T) {
+	if _, err := os.Stat("/usr/bin/env"); err != nil {
+		t.Skip("no /usr/bin/env")
+	}
+	dir := ownTree(t)
+	link := dir + "/was-a-file"
+	must(t, os.Symlink("/usr/bin/env", link))
+	e := actingEngine(t, dir)
+	e.resolver.fixed = true
+	e.known.keep(&pathRequest{path: link, want: read}, &knownPath{allowed: Decision{Kind: Allow, Path: link}, below: append([]byte(link[1:]), 0), opens: true})
+	onThread(t, func() {
+		trap := trapOf("openat", -100, link, rdonly)
+		d := e.Handle(trap)
+		_, errno := d.Opening.Open()
+		if errno != syscall.ELOOP || !d.Opening.Outdated(errno) {
+			t.Errorf("opened at first: %v", errno)
+		}
+		d.Opening.Close()
+		d = e.Handle(trap)
+		if d.Kind != Open || d.Path != "/usr/bin/env" && d.Path != "/bin/env" {
+			t.Errorf("opened then: %+v", d)
+			return
+		}
+		d.Opening.Close()
+	})
 }
 
 // TestFixesRoot proves that nothing is known where a program could get another

@@ -8,8 +8,8 @@ import (
 	"github.com/belljar/belljar/supervise"
 )
 
-// answer does what was decided about a call. An error means that this thread
-// cannot go on.
+// answer does what was decided about a call other than to open something. An
+// error means that this thread cannot go on.
 func (s *Supervisor) answer(id uint64, trap *supervise.Trap, d supervise.Decision) error {
 	r := sys.Response{ID: id}
 	switch d.Kind {
@@ -22,10 +22,6 @@ func (s *Supervisor) answer(id uint64, trap *supervise.Trap, d supervise.Decisio
 		r.Error = -int32(d.Failure())
 	case supervise.Return:
 		r.Value = int64(d.Value)
-	case supervise.Open:
-		defer d.Opening.Close()
-		fd, errno := d.Opening.Open()
-		return s.hand(id, d.Opening, fd, errno)
 	default:
 		if d.Err != nil {
 			return d.Err

@@ -120,8 +120,21 @@ func (w *worker) handle() error {
 	case d.Kind == supervise.Wait:
 		w.answerLater(d)
 		return nil
+	case d.Kind == supervise.Open:
+		return w.open(d.Opening)
 	}
 	return w.answer(w.call.ID, &w.trap, d)
+}
+
+// open opens a file and gives it to the tracee.
+func (w *worker) open(o *supervise.Opening) error {
+	fd, errno := o.Open()
+	if o.Outdated(errno) {
+		o.Close()
+		return w.handle()
+	}
+	defer o.Close()
+	return w.hand(w.call.ID, o, fd, errno)
 }
 
 // process finds the thread group of a thread. One that the tracer does not know

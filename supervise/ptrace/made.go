@@ -16,6 +16,7 @@ type made struct {
 	what madeCall
 	own  sys.Regs // before the task's own call
 	slot int      // of the page; -1: none
+	path string   // of openFile, as it was decided
 	// Errors of openFile that say that the path was changed meanwhile: a link
 	// was put into it, or it leaves the directory that it begins in.
 	links, leaves bool
@@ -110,7 +111,7 @@ func (t *Tracer) open(tid int, k *task, o *supervise.Opening, canonical string) 
 	case !ok:
 		t.openDescriptor(tid, k, o)
 	case t.pageReady(tid, k):
-		t.openPath(tid, k, o, dir, path)
+		t.openPath(tid, k, o, dir, path, canonical)
 	}
 }
 
@@ -127,11 +128,12 @@ func (t *Tracer) interrupt(tid int, k *task) {
 
 // openPath makes the task open the judged path, which has no link in it,
 // counted from dir if it is relative.
-func (t *Tracer) openPath(tid int, k *task, o *supervise.Opening, dir int, path string) {
+func (t *Tracer) openPath(tid int, k *task, o *supervise.Opening, dir int, path, canonical string) {
 	how := openHow{o.Flags(), uint64(o.Mode()), o.Resolve() | sys.RESOLVE_NO_SYMLINKS | sys.RESOLVE_NO_MAGICLINKS}
 	m := &k.made
 	m.links = k.again == 0 || how.flags&syscall.O_NOFOLLOW == 0 // nobody has looked yet, or there was none
 	m.leaves = how.resolve&sys.RESOLVE_NO_XDEV == 0
+	m.path = canonical
 	if dir != sys.AT_FDCWD || path[0] != '/' {
 		how.resolve |= sys.RESOLVE_BENEATH
 	}
@@ -275,6 +277,9 @@ func (t *Tracer) after(tid int, k *task, m *made, result uint64) (next sys.Regs,
 		// for signals makes of this what the program is to see.
 		sys.StopTracee(tid)
 		return m.own.Done(failure(supervise.Restart)), false
+	}
+	if errno == syscall.ELOOP && k.again == 1 && t.cfg.Outdated != nil {
+		t.cfg.Outdated(m.path) // it was not only decided by its name
 	}
 	if k.again < maxAgain && (m.links && errno == syscall.ELOOP || m.leaves && errno == syscall.EXDEV) {
 		k.again++

@@ -34,6 +34,9 @@ type Config struct {
 	// Verify decides what a process has executed, before its first
 	// instruction; nil allows all. Whatever is not allowed is a violation.
 	Verify func(pid, tid int) supervise.Decision
+	// Outdated is told of a path that Handler let open, and in which there is a
+	// link now. It may be nil.
+	Outdated func(path string)
 	// Quiet says that a program with one task has no memory in common with
 	// anybody outside the run and none that the kernel fills behind its back,
 	// as it does for asynchronous input.
