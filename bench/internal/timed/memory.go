@@ -1,0 +1,53 @@
+package timed
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"strings"
+)
+
+// Memory is what a process and its children hold, in bytes: its own memory, and
+// what the children share with nobody or their part of what they share.
+func Memory() (own, children int64, err error) {
+	debug.FreeOSMemory()
+	self := strconv.Itoa(os.Getpid())
+	if own, err = rollup(self); err != nil {
+		return 0, 0, err
+	}
+	lists, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, list := range lists {
+		text, err := os.ReadFile(list)
+		if err != nil {
+			continue // the thread is gone, and its children are another's
+		}
+		for _, pid := range strings.Fields(string(text)) {
+			n, err := rollup(pid)
+			if err != nil {
+				return 0, 0, err
+			}
+			children += n
+		}
+	}
+	return own, children, nil
+}
+
+// rollup is a process's Pss: memory that others map, too, counts in part.
+func rollup(pid string) (int64, error) {
+	text, err := os.ReadFile("/proc/" + pid + "/smaps_rollup")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) == 3 && f[0] == "Pss:" {
+			kib, err := strconv.ParseInt(f[1], 10, 64)
+			return kib << 10, err
+		}
+	}
+	return 0, fmt.Errorf("/proc/%s/smaps_rollup has no Pss", pid)
+}
