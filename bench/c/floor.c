@@ -1,15 +1,18 @@
 // The least that a supervisor can do for each open of a program, without any
-// policy: how fast the kernel lets anybody be.
-// usage: floor HOW PROGRAM ARG...
-//   trace    stop at the call, read its path, let it go on
-//   rewrite  stop at the call, read its path, change the call, stop at its
-//            return, put the registers back
-//   notify   receive the call, read its path, open the file, hand it over
+// policy: how fast the kernel lets anybody be. On amd64.
+// usage: floor HOW WHERE PROGRAM ARG...
+//   HOW  trace    stop at the call, read its path, let it go on
+//        rewrite  stop at the call, read its path, change the call, stop at its
+//                 return, put the registers back
+//        notify   receive the call, read its path, open the file, hand it over
+//   WHERE  here   supervisor and program on one CPU, where a stop costs least
+//          free   wherever the kernel puts them
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -24,6 +27,11 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP // younger than the headers of Debian 12
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP 1
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#endif
 
 static void die(const char *what) {
 	perror(what);
@@ -53,35 +61,66 @@ static void read_path(pid_t pid, unsigned long at, char *path, size_t size) {
 		die("process_vm_readv");
 }
 
-static void trace(pid_t pid, int rewrite) {
-	int status;
-	struct user_regs_struct own, regs;
-	char path[256];
-	waitpid(pid, &status, 0);
-	ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESECCOMP | PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
-	ptrace(PTRACE_CONT, pid, 0, 0);
-	while (waitpid(pid, &status, 0) > 0 && !WIFEXITED(status) && !WIFSIGNALED(status)) {
-		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8)) {
-			ptrace(PTRACE_GETREGS, pid, 0, &own);
-			read_path(pid, own.rsi, path, sizeof path);
-			if (rewrite) {
-				regs = own;
-				regs.rdi = AT_FDCWD;
-				ptrace(PTRACE_SETREGS, pid, 0, &regs);
-			}
-			ptrace(rewrite ? PTRACE_SYSCALL : PTRACE_CONT, pid, 0, 0);
-		} else if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
-			ptrace(PTRACE_GETREGS, pid, 0, &regs);
-			own.rax = regs.rax;
-			ptrace(PTRACE_SETREGS, pid, 0, &own);
-			ptrace(PTRACE_CONT, pid, 0, 0);
-		} else {
-			ptrace(PTRACE_CONT, pid, 0, WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status));
+// stopped is a thread whose call was changed, with the registers of its own.
+static struct stopped {
+	pid_t tid;
+	struct user_regs_struct own;
+} threads[128];
+
+static struct stopped *thread(pid_t tid) {
+	for (size_t i = 0; i < sizeof threads / sizeof *threads; i++)
+		if (threads[i].tid == tid || threads[i].tid == 0) {
+			threads[i].tid = tid;
+			return &threads[i];
 		}
-	}
+	fprintf(stderr, "floor: too many threads\n");
+	exit(125);
 }
 
-static void notify(pid_t pid, int listener) {
+static void at_call(pid_t tid, int rewrite) {
+	struct user_regs_struct regs;
+	char path[256];
+	ptrace(PTRACE_GETREGS, tid, 0, &regs);
+	read_path(tid, regs.rsi, path, sizeof path);
+	if (rewrite) {
+		thread(tid)->own = regs;
+		regs.rdi = AT_FDCWD;
+		ptrace(PTRACE_SETREGS, tid, 0, &regs);
+	}
+	ptrace(rewrite ? PTRACE_SYSCALL : PTRACE_CONT, tid, 0, 0);
+}
+
+static void at_return(pid_t tid) {
+	struct user_regs_struct regs, *own = &thread(tid)->own;
+	ptrace(PTRACE_GETREGS, tid, 0, &regs);
+	own->rax = regs.rax;
+	ptrace(PTRACE_SETREGS, tid, 0, own);
+	ptrace(PTRACE_CONT, tid, 0, 0);
+}
+
+static int trace(pid_t pid, int rewrite) {
+	int status, options = PTRACE_O_TRACESECCOMP | PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACECLONE;
+	pid_t tid;
+	waitpid(pid, &status, 0);
+	ptrace(PTRACE_SETOPTIONS, pid, 0, options);
+	ptrace(PTRACE_CONT, pid, 0, 0);
+	while ((tid = waitpid(-1, &status, __WALL)) > 0) {
+		if (WIFEXITED(status) || WIFSIGNALED(status)) {
+			if (tid == pid)
+				return status != 0;
+		} else if (status >> 8 == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8)) {
+			at_call(tid, rewrite);
+		} else if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
+			at_return(tid);
+		} else {
+			int new = WSTOPSIG(status) == SIGTRAP || WSTOPSIG(status) == SIGSTOP;
+			ptrace(PTRACE_CONT, tid, 0, new ? 0 : WSTOPSIG(status));
+		}
+	}
+	return 1;
+}
+
+static void notify(int listener) {
 	struct seccomp_notif call;
 	char path[256];
 	for (;;) {
@@ -105,7 +144,6 @@ static void notify(pid_t pid, int listener) {
 		ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
 		close(fd);
 	}
-	(void)pid;
 }
 
 static int receive(int from) {
@@ -132,29 +170,41 @@ static void hand_over(int to, int fd) {
 		die("sendmsg");
 }
 
+static void stay_here(void) {
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	if (sched_setaffinity(0, sizeof set, &set) != 0)
+		die("sched_setaffinity");
+}
+
 int main(int argc, char **argv) {
-	int pair[2], notifying = strcmp(argv[1], "notify") == 0;
+	int pair[2], status;
+	if (argc < 4)
+		return 2;
+	int notifying = strcmp(argv[1], "notify") == 0, here = strcmp(argv[2], "here") == 0;
+	if (here)
+		stay_here();
 	socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
 	pid_t pid = fork();
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (notifying) {
-			int listener = arm(SECCOMP_RET_USER_NOTIF, SECCOMP_FILTER_FLAG_NEW_LISTENER);
-			hand_over(pair[1], listener);
+			hand_over(pair[1], arm(SECCOMP_RET_USER_NOTIF, SECCOMP_FILTER_FLAG_NEW_LISTENER));
 		} else {
 			ptrace(PTRACE_TRACEME, 0, 0, 0);
 			raise(SIGSTOP);
 			arm(SECCOMP_RET_TRACE, 0);
 		}
-		execv(argv[2], argv + 2);
+		execv(argv[3], argv + 3);
 		_exit(127);
 	}
-	if (notifying) {
-		int listener = receive(pair[0]);
-		close(pair[1]);
-		notify(pid, listener);
-		waitpid(pid, NULL, 0);
-	} else {
-		trace(pid, strcmp(argv[1], "rewrite") == 0);
-	}
-	return 0;
+	if (!notifying)
+		return trace(pid, strcmp(argv[1], "rewrite") == 0);
+	int listener = receive(pair[0]);
+	// Linux 6.6; older ones wake the other side a little later.
+	if (here)
+		ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+	notify(listener);
+	return waitpid(pid, &status, 0) != pid || status != 0;
 }
