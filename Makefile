@@ -21,6 +21,7 @@ demo: build ## build, then run honest and hostile programs and print their verdi
 .PHONY: test
 test: test-tools ## install what tests need (as root, where missing) and run all tests
 	$(GO) test -timeout 10m ./...
+	cd bench && $(GO) test -timeout 2m . ./internal/...
 
 .PHONY: test-tools
 test-tools: ## install the compilers that the tests' programs need, where missing
@@ -80,16 +81,30 @@ pure: ## build the pure packages for other systems
 	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 $(GO) build $(PURE)
 
 .PHONY: bench
-bench: ## run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchtime 1s ./...
+bench: ## measure everything beside floors and peers, in a quarter of an hour, and write docs/benchmarks.md
+	@test/install-tools bench
+	cd bench && CGO_ENABLED=0 $(GO) run . $(BENCHFLAGS)
 
 .PHONY: evidence
 evidence: ## measure limits and numbers in every sandbox, as root and as uid 65534 (a quiet machine; half an hour)
 	cd bench && CGO_ENABLED=0 $(GO) run ./verdicts
 
-.PHONY: bench-open
-bench-open: ## compare what opening a file costs with the least that the kernel asks
-	cd bench && CGO_ENABLED=0 $(GO) run ./open
+.PHONY: bench-quick
+bench-quick: ## measure what must hold, in three minutes, and fail if a ratio is worse than bench/bands.txt allows
+	@test/install-tools bench
+	cd bench && CGO_ENABLED=0 $(GO) run . -quick $(BENCHFLAGS)
+
+.PHONY: bench-accept
+bench-accept: ## do as bench does, and make what it measured what bench-quick compares with
+	$(MAKE) bench BENCHFLAGS='-accept $(BENCHFLAGS)'
+
+.PHONY: bench-go
+bench-go: ## run the benchmarks of Go functions
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime 1s ./...
+
+.PHONY: benchstat
+benchstat: ## compare benchmarks of Go functions with another state's: REF=main PACKAGES=./policy RUN=expression COUNT=6
+	bench/compare "$(or $(REF),main)" "$(or $(COUNT),6)" "$(or $(RUN),.)" $(or $(PACKAGES),./...)
 
 .PHONY: bench-seccomp
 bench-seccomp: ## compare filters with those of other makers (needs libseccomp-dev)
