@@ -48,7 +48,7 @@ func main() {
 	flag.BoolVar(&o.accept, "accept", false, "write what was measured to "+bandsFile)
 	flag.StringVar(&o.only, "only", "", "measure only groups whose ID matches this expression, and print instead of writing")
 	flag.IntVar(&o.rounds, "rounds", 0, "take so many rounds instead of as many as the table says")
-	flag.StringVar(&o.docs, "docs", "../docs", "the directory to write benchmarks.md and benchmarks.svg to")
+	flag.StringVar(&o.docs, "docs", "../docs", "the directory to write benchmarks.md and its charts to")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
@@ -98,7 +98,7 @@ func run(ctx context.Context, o options) (err error) {
 	if o.quick {
 		return b.gate(ctx, readings)
 	}
-	return b.publish(o, report.Document{Intro: intro, Chart: "benchmarks.svg", Facts: facts(ctx, s, load, start),
+	return b.publish(o, report.Document{Intro: intro, Charts: []string{leastChart, workChart}, Facts: facts(ctx, s, load, start),
 		Readings: readings, Results: b.order, Absent: s.missing()})
 }
 
@@ -163,12 +163,14 @@ kernel asks of anybody, and no more. Peers run with their usual protection; what
 // publish writes the page and its picture, or prints a part of it.
 func (b *bench) publish(o options, d report.Document) error {
 	if o.only != "" {
-		d.Intro = ""
+		d.Intro, d.Charts = "", nil
 		_, err := os.Stdout.Write(d.Markdown())
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(o.docs, d.Chart), picture(b.results), 0o644); err != nil {
-		return err
+	for name, svg := range pictures(b.results) {
+		if err := os.WriteFile(filepath.Join(o.docs, name), svg, 0o644); err != nil {
+			return err
+		}
 	}
 	return os.WriteFile(filepath.Join(o.docs, "benchmarks.md"), d.Markdown(), 0o644)
 }

@@ -5,10 +5,12 @@ import (
 	"github.com/belljar/belljar/bench/internal/measure"
 )
 
-// picture is one panel each for calls and for starting programs, and one for all
-// real work by the ways that somebody may choose between.
-func picture(results map[string]*measure.Result) []byte {
-	panels := []chart.Panel{
+const leastChart, workChart = "benchmarks.svg", "benchmarks-work.svg"
+
+// pictures are the charts by their files' names: one of calls and of starting
+// programs, and one of all real work by the ways that somebody may choose between.
+func pictures(results map[string]*measure.Result) map[string][]byte {
+	least := []chart.Panel{
 		{Title: "open and close, by the kernel alone = 1", Rows: rows(results["open"], nil)},
 		{Title: "running a program that does nothing, vfork + exec + wait = 1", Rows: rows(results["start"], nil)},
 	}
@@ -19,7 +21,10 @@ func picture(results map[string]*measure.Result) []byte {
 			work.Rows = append(work.Rows, own...)
 		}
 	}
-	return chart.SVG("Belljar beside its peers: ratios of time", append(panels, work))
+	return map[string][]byte{
+		leastChart: chart.SVG("What calls and starts cost, by the kernel's least", least),
+		workChart:  chart.SVG("How long real work takes, by what it takes without a sandbox", []chart.Panel{work}),
+	}
 }
 
 // rows are the ratios of a group's cells, or of some of them.

@@ -15,8 +15,8 @@ type Fact struct{ Name, Value string }
 // Document is all that a report says. Facts, Readings and Results are written in
 // the order they come in.
 type Document struct {
-	Intro    string // Markdown, with the title
-	Chart    string // the picture's file
+	Intro    string   // Markdown, with the title
+	Charts   []string // their files
 	Facts    []Fact
 	Readings []measure.Reading
 	Results  []*measure.Result
@@ -26,8 +26,11 @@ type Document struct {
 // Markdown writes the document.
 func (d Document) Markdown() []byte {
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "%s\n![ratios](%s)\n\n", d.Intro, d.Chart)
+	out.WriteString(d.Intro + "\n")
 	d.writeBars(&out)
+	for _, file := range d.Charts {
+		fmt.Fprintf(&out, "![ratios](%s)\n\n", file)
+	}
 	out.WriteString("## Where\n\n| | |\n|---|---|\n")
 	for _, f := range d.Facts {
 		fmt.Fprintf(&out, "| %s | %s |\n", cell(f.Name), cell(f.Value))

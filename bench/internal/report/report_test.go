@@ -33,7 +33,7 @@ func document(t *testing.T) Document {
 		{What: "absent", Group: "g", Over: []string{"a|b"}, Under: "native", AtMost: 1},
 		{What: "size", Group: "g", Over: []string{"slow"}, AtMost: 1 << 20},
 	}
-	d := Document{Intro: "# Title\n", Chart: "c.svg", Facts: []Fact{{"kernel", "6.18"}}, Absent: []Fact{{"runc", "not installed"}}, Results: []*measure.Result{r}}
+	d := Document{Intro: "# Title\n", Charts: []string{"c.svg", "d.svg"}, Facts: []Fact{{"kernel", "6.18"}}, Absent: []Fact{{"runc", "not installed"}}, Results: []*measure.Result{r}}
 	for _, b := range bars {
 		d.Readings = append(d.Readings, b.Read(r))
 	}
@@ -43,7 +43,7 @@ func document(t *testing.T) Document {
 func TestMarkdown(t *testing.T) {
 	got := string(document(t).Markdown())
 	for _, want := range []string{
-		"# Title\n", "![ratios](c.svg)",
+		"# Title\n", "![ratios](c.svg)\n\n![ratios](d.svg)\n",
 		"2 of 4 are met.",
 		"| met | 3.00 | 2.50 | 2.50 .. 2.50 | met |",
 		"| missed | 2.00 | 2.50 | 2.50 .. 2.50 | **not met** (the worst: slow) |",
