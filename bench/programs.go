@@ -28,7 +28,8 @@ var programs = []program{
 		read: []string{"{source}/**"}, write: []string{"{out}/**"}, tool: "go", length: 1},
 	{name: "git", title: "git status", command: "{git} -C {repository} --no-optional-locks status", policy: "compile",
 		read: []string{"{repository}/**", "{out}/**", "/etc/gitconfig"}, tool: "git", length: 150},
-	{name: "find", title: "find over 50,000 files", command: "{find} {tree} -type f", policy: "interpreter",
+	// Its question makes find look at each file, not at its directory alone.
+	{name: "find", title: "find over 50,000 files", command: "{find} {tree} -size +0", policy: "interpreter",
 		read: []string{"{tree}/**"}, tool: "find", length: 1},
 	{name: "java", title: "Java with several threads", command: "{java} -cp {classes} Threads", policy: "interpreter",
 		read: []string{"{classes}/**"}, tool: "java", length: 1},

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Memory is what a process and its children hold, in bytes: its own memory, and
@@ -27,7 +29,7 @@ func Memory() (own, children int64, err error) {
 			continue // the thread is gone, and its children are another's
 		}
 		for _, pid := range strings.Fields(string(text)) {
-			n, err := rollup(pid)
+			n, err := apart(pid)
 			if err != nil {
 				return 0, 0, err
 			}
@@ -35,6 +37,30 @@ func Memory() (own, children int64, err error) {
 		}
 	}
 	return own, children, nil
+}
+
+// apart is a child's memory, 0 if it is this process's own.
+func apart(pid string) (int64, error) {
+	shared, err := sharesMemory(pid)
+	if err != nil || shared {
+		return 0, err
+	}
+	return rollup(pid)
+}
+
+// sharesMemory says whether a process has the same address space as this one, as
+// a launch has that waits for its program: its memory is counted already.
+func sharesMemory(pid string) (bool, error) {
+	n, err := strconv.Atoi(pid)
+	if err != nil {
+		return false, err
+	}
+	const kcmpVM = 1 // KCMP_VM
+	r, _, errno := unix.Syscall6(unix.SYS_KCMP, uintptr(os.Getpid()), uintptr(n), kcmpVM, 0, 0, 0)
+	if errno != 0 {
+		return false, fmt.Errorf("kcmp: %w", errno)
+	}
+	return r == 0, nil
 }
 
 // rollup is a process's Pss: memory that others map, too, counts in part.
