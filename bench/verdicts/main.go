@@ -25,7 +25,7 @@ import (
 	"github.com/belljar/belljar/policy"
 )
 
-//go:embed burn.c
+//go:embed testdata/burn.c
 var burnSource []byte
 
 // nobody is the ordinary user that root becomes for the second half.
