@@ -285,8 +285,9 @@ func SetLimit(pid, resource int, value uint64) error {
 
 // What two tasks may share, for Shares (kcmp(2)).
 const (
-	ShareFiles = 2 // KCMP_FILES, the table of descriptors
-	ShareFS    = 3 // KCMP_FS, the root and the working directory
+	ShareMemory = 1 // KCMP_VM
+	ShareFiles  = 2 // KCMP_FILES, the table of descriptors
+	ShareFS     = 3 // KCMP_FS, the root and the working directory
 )
 
 // Shares reports whether two tasks have one and the same of a kind. An error is

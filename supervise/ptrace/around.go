@@ -42,16 +42,8 @@ func (t *Tracer) shared(tid, what int) bool {
 }
 
 // ownsMemory reports whether no other task runs in the memory of k's process.
-func (t *Tracer) ownsMemory(k *task) bool {
-	if k.proc.threads != 1 || k.proc.borrowed {
-		return false
-	}
-	for _, p := range t.procs {
-		if p != k.proc && p.borrowed {
-			return false
-		}
-	}
-	return true
+func (t *Tracer) ownsMemory(tid int, k *task) bool {
+	return k.proc.threads == 1 && !k.proc.borrowed && !t.shared(tid, sys.ShareMemory)
 }
 
 // fromDirectory splits a canonical path into the directory that the task's own

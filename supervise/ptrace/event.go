@@ -146,7 +146,8 @@ func (t *Tracer) forked(pid int, k *task, event int) {
 	if child := t.tasks[tid].proc; child != k.proc {
 		t.mu.Lock()
 		k.proc.forked = true
-		child.borrowed = event == sys.EventVfork || sharesMemory(t, pid)
+		// Unless the child was quicker than its creator's report.
+		child.borrowed = !child.executed && (event == sys.EventVfork || sharesMemory(t, pid))
 		t.mu.Unlock()
 	}
 }
@@ -199,7 +200,7 @@ func (t *Tracer) execed(pid int) {
 	t.tasks[pid] = &task{proc: p, call: call, creator: t.tasks[pid].creator}
 	p.threads = 1
 	t.unborn(pid)
-	p.borrowed = false
+	p.borrowed, p.executed = false, true
 	p.page.close() // it was in the former memory
 }
 

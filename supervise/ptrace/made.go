@@ -202,9 +202,12 @@ func (t *Tracer) pageReady(tid int, k *task) bool {
 	switch {
 	case p.safe:
 		return true
-	case p.addr == 0 && t.cfg.Guard && !t.ownsMemory(k):
+	case p.addr == 0 && t.cfg.Guard && !t.ownsMemory(tid, k):
 		// Without a seal only a process that is alone in its memory can map a
-		// page that nobody else has touched.
+		// page that nobody else has touched. Its creator may have done so before.
+		if p.addr = t.pageInMemoryOf(tid); p.addr != 0 {
+			return t.pageReady(tid, k)
+		}
 		t.refuse(tid, k, syscall.ENOMEM)
 	case p.addr != 0 && t.cfg.Guard:
 		// Inherited, and nothing to seal it with: what is there is looked at.
@@ -224,6 +227,35 @@ func (t *Tracer) pageReady(tid int, k *task) bool {
 		t.make(tid, k, t.number.mseal, [6]uint64{p.addr, pageLength, 0})
 	}
 	return false
+}
+
+// pageInMemoryOf returns the page of a process that shares tid's memory, 0 if
+// there is none: a child that borrows its creator's memory may be stopped at a call
+// before the creator has reported it.
+func (t *Tracer) pageInMemoryOf(tid int) uint64 {
+	for other, k := range t.tasks {
+		if other == tid || !k.proc.page.safe {
+			continue
+		}
+		if same, err := sys.Shares(tid, other, sys.ShareMemory); err == nil && same {
+			return k.proc.page.addr
+		}
+	}
+	return 0
+}
+
+// mapsFirst makes a process that maps memory map its argument page before, where
+// the kernel cannot seal one: what it maps may be a thread's stack, and with
+// threads it is too late. It reports whether the task has been let go on.
+func (t *Tracer) mapsFirst(tid int, k *task) bool {
+	if !t.cfg.Guard || t.trap.Name() != "mmap" || k.proc.page.addr != 0 || !t.ownsMemory(tid, k) {
+		return false
+	}
+	k.made = made{slot: -1}
+	if err := sys.ReadRegs(tid, &k.made.own); err != nil {
+		return true // it is gone; another event says so
+	}
+	return !t.pageReady(tid, k)
 }
 
 // returned handles the stop after a call that the tracer made the task make.

@@ -89,6 +89,30 @@ func eachSupervisor(t *testing.T, f func(*testing.T, belljar.Supervisor)) {
 	}
 }
 
+// Where the kernel cannot seal memory, programs open files all the same: with
+// threads, and while other processes of the run are between vfork and exec.
+func TestOpensUnsealed(t *testing.T) {
+	t.Cleanup(kernel.Mseal.Lack())
+	vforks := "for n in 1 2 3 4 5 6 7 8; do (for n in 1 2 3 4 5; do /bin/cat /etc/passwd || exit; done >/dev/null) & done; wait"
+	for _, tt := range []struct {
+		name string
+		args []string
+	}{
+		{"threads", testkit.Program(t, "c/openmany", "dynamic")},
+		{"threads of a static program", testkit.Program(t, "c/openmany", "static")},
+		{"processes", []string{"/bin/sh", "-c", vforks}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var out bytes.Buffer
+			opts := belljar.Options{Policy: policy.Compile(), Limits: belljar.Limits{Wall: time.Minute}}
+			res, err := belljar.PtraceRunner(opts).Run(context.Background(), belljar.Command{Args: tt.args, Stdout: &out, Stderr: &out})
+			if err != nil || res.Verdict != belljar.OK || strings.Contains(out.String(), "Cannot allocate") {
+				t.Errorf("%+v, %v, output %q", res, err, out.String())
+			}
+		})
+	}
+}
+
 // What a thread writes into the buffer after the decision is not opened.
 func TestBufferHolds(t *testing.T) {
 	eachSupervisor(t, func(t *testing.T, s belljar.Supervisor) {

@@ -26,7 +26,7 @@ func TestExecRace(t *testing.T) {
 				testkit.Notify(t)
 			}
 			var out bytes.Buffer
-			opts := belljar.Options{Policy: policy.Observe(), Supervisor: s, Unshare: belljar.Off, Limits: belljar.Limits{Wall: time.Minute}}
+			opts := belljar.Options{Policy: policy.Observe(), Supervisor: s, Unshare: belljar.Off, Limits: belljar.Limits{Wall: 10 * time.Minute}}
 			res, err := belljar.Run(context.Background(), belljar.Command{Args: args, Stdout: &out}, opts)
 			if err != nil || res.Verdict != belljar.OK || out.String() != "done\n" {
 				t.Errorf("%+v, %v, output %q", res, err, out.String())

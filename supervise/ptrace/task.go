@@ -32,6 +32,7 @@ type process struct {
 	pid      int
 	threads  int  // that have not passed PTRACE_EVENT_EXIT
 	borrowed bool // shares its creator's memory, as after vfork
+	executed bool // a program, since it was created
 	forked   bool // has created other processes
 	sigsys   bool // was delivered a SIGSYS that some process sent
 	page     page

@@ -68,7 +68,9 @@ func (t *Tracer) trapped(tid int, k *task) {
 	}
 	switch d.Kind {
 	case supervise.Allow:
-		t.cont(tid, k)
+		if !t.mapsFirst(tid, k) {
+			t.cont(tid, k)
+		}
 		return
 	case supervise.Deny:
 		t.outcome.Denied++
