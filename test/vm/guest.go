@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -128,6 +129,15 @@ func runPlan() error {
 	if err != nil {
 		return err
 	}
+	for user := range users {
+		layers, err := doctor(user)
+		if err != nil {
+			return fmt.Errorf("doctor: %w", err)
+		}
+		if _, err := fmt.Fprintf(port, "\n%s layers %s %s\n", p.Token, user, layers); err != nil {
+			return err
+		}
+	}
 	for i, j := range p.Jobs {
 		if _, err := fmt.Fprintf(port, "\n%s begin %d\n", p.Token, i); err != nil {
 			return err
@@ -143,6 +153,19 @@ func runPlan() error {
 	}
 	_, err = fmt.Fprintf(port, "\n%s done\n", p.Token)
 	return errors.Join(err, port.Close())
+}
+
+// doctor returns what Belljar can enforce here for a user, as JSON in one line.
+func doctor(user string) (string, error) {
+	cmd := exec.Command("/belljar", "doctor", "--json")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(users[user]), Gid: uint32(users[user])}}
+	out, err := cmd.Output()
+	if err != nil {
+		return "", err
+	}
+	var line bytes.Buffer
+	err = json.Compact(&line, out)
+	return line.String(), err
 }
 
 // run runs one package's tests to their end.

@@ -67,6 +67,9 @@ func makePlan(ctx context.Context, o *options, a arch, dir string) (*plan, error
 	if err := goTool(ctx, a, "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(root, "init"), "./test/vm"); err != nil {
 		return nil, err
 	}
+	if err := goTool(ctx, a, "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(root, "belljar"), "./cmd/belljar"); err != nil {
+		return nil, err
+	}
 	p := &plan{Token: rand.Text(), Data: a.data}
 	for _, user := range strings.Split(o.users, ",") {
 		if _, ok := users[user]; !ok {

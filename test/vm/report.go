@@ -21,6 +21,7 @@ type report struct {
 	Suite   string
 	Version string
 	Arch    string
+	Layers  map[string][]layer // what belljar doctor says there, by user
 	Jobs    []jobResult
 
 	plan    *plan
@@ -33,6 +34,9 @@ type report struct {
 	stopped error // why the guest did not come to its end
 	console string
 }
+
+// layer is what of belljar doctor's findings the table shows.
+type layer struct{ Layer, State, Why string }
 
 // jobResult is what became of one package's tests as one user. Tests that
 // have subtests are not counted, their subtests are.
@@ -50,7 +54,7 @@ type failure struct{ Test, Output string }
 
 func newReport(kernel, suite, version, arch string, p *plan) *report {
 	r := &report{Kernel: kernel, Suite: suite, Version: version, Arch: arch,
-		plan: p, log: io.Discard, current: -1, raw: make([]bytes.Buffer, len(p.Jobs))}
+		Layers: make(map[string][]layer), plan: p, log: io.Discard, current: -1, raw: make([]bytes.Buffer, len(p.Jobs))}
 	source, today := commit(), time.Now().UTC().Format(time.DateOnly)
 	for _, j := range p.Jobs {
 		r.Jobs = append(r.Jobs, jobResult{Package: j.Package, User: j.User, Commit: source, Date: today})
@@ -82,6 +86,12 @@ func (r *report) line(line string) {
 		if _, name, ok := strings.Cut(line, "=== RUN "); ok {
 			r.running = strings.TrimSpace(name)
 		}
+	case f[0] == "layers":
+		var found []layer
+		if err := json.Unmarshal([]byte(strings.Join(f[2:], " ")), &found); err != nil {
+			r.stopped = errors.Join(r.stopped, fmt.Errorf("belljar doctor: %w", err))
+		}
+		r.Layers[f[1]] = found
 	case f[0] == "begin":
 		r.current, _ = strconv.Atoi(f[1])
 		r.running, r.begun = "", true

@@ -18,7 +18,8 @@ const tableFile = "docs/kernels.md"
 const tableHead = `# Kernels
 
 ` + "`make kernels`" + ` writes this file: it boots each of these kernels, which are Debian's, in QEMU, runs the tests
-of every package that depends on the kernel there, as root and as uid 65534, and notes what became of them.
+of every package that depends on the kernel there, as root and as uid 65534, and notes what became of them, and what
+Belljar can enforce there.
 ` + "`make vm KERNEL=5.10 ARCH=arm64`" + ` does it for one kernel and prints the output of what fails.
 
 A guest is emulated, has a pure cgroup v2 hierarchy, and neither compilers nor Java nor Node. Packages that are the
@@ -42,9 +43,50 @@ func writeTable(cache, name string) error {
 		return errors.New("no results yet: run make kernels, or make vm for one kernel")
 	}
 	return writeFile(name, func(w io.Writer) error {
-		_, err := io.WriteString(w, tableHead+table(columns)+failures(columns)+skips(columns))
+		_, err := io.WriteString(w, tableHead+layers(columns)+table(columns)+failures(columns)+skips(columns))
 		return err
 	})
+}
+
+// layers has a row for each layer and user: what belljar doctor says of it.
+func layers(columns []*report) string {
+	var b strings.Builder
+	b.WriteString("What `belljar doctor` says of each layer:\n\n| layer | user |")
+	for _, r := range columns {
+		fmt.Fprintf(&b, " %s %s |", r.Kernel, r.Arch)
+	}
+	b.WriteString("\n|---|---|" + strings.Repeat("---|", len(columns)) + "\n")
+	var names []string // in the doctor's order
+	for _, r := range columns {
+		for _, l := range r.Layers["root"] {
+			if !slices.Contains(names, l.Layer) {
+				names = append(names, l.Layer)
+			}
+		}
+	}
+	for _, name := range names {
+		for _, user := range []string{"root", "nobody"} {
+			fmt.Fprintf(&b, "| %s | %s |", name, user)
+			for _, r := range columns {
+				b.WriteString(" " + r.layer(user, name) + " |")
+			}
+			b.WriteString("\n")
+		}
+	}
+	return b.String() + "\n"
+}
+
+// layer is the state of a layer for a user; of Landlock also the ABI.
+func (r *report) layer(user, name string) string {
+	for _, l := range r.Layers[user] {
+		if l.Layer == name {
+			if abi, _, ok := strings.Cut(l.Why, ":"); ok && strings.HasPrefix(abi, "ABI ") {
+				return l.State + ", " + abi
+			}
+			return l.State
+		}
+	}
+	return "-"
 }
 
 // table has a row for each package and user and a column for each kernel.
