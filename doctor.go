@@ -57,8 +57,20 @@ func ptraceFinding() Finding {
 		return Finding{"ptrace", LayerOff, "kernel.yama.ptrace_scope is 3: nobody may trace", "boot with sysctl kernel.yama.ptrace_scope=1"}
 	case err == nil && scope == "2" && os.Geteuid() != 0:
 		return Finding{"ptrace", LayerOff, "kernel.yama.ptrace_scope is 2: only root may trace", "sudo sysctl kernel.yama.ptrace_scope=1"}
+	case !kernel.Ptrace.Have():
+		return Finding{"ptrace", LayerOff, "a filter on this process refuses ptrace, as some containers' do; without a tracer nothing runs",
+			"start the container with --cap-add=SYS_PTRACE, or with --security-opt seccomp=FILE that allows ptrace"}
 	}
 	return Finding{Layer: "ptrace", State: LayerOn, Why: "a tracer may follow the programs it starts"}
+}
+
+// untraceable is the error of a run whose program cannot be traced.
+func untraceable(err error) error {
+	e := &SetupError{Step: "ptrace", Err: err, Hint: "every run needs a tracer; belljar doctor says what this host allows"}
+	if f := ptraceFinding(); f.State == LayerOff {
+		e.Hint = f.Why + "; " + f.Fix
+	}
+	return e
 }
 
 func namespaceFinding() Finding {

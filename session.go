@@ -250,9 +250,9 @@ func (s *session) start() error {
 	if err != nil {
 		// The program may have failed before it reached the gate.
 		if failure := s.abandon(); failure != nil {
-			err = failure
+			return setupError(failure)
 		}
-		return setupError(err)
+		return untraceable(err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -283,9 +283,9 @@ func TestScopes(t *testing.T) {
 			options      Options
 			want         string
 		}{
-			{"all", "", 7, Options{}, "EPERM EPERM ok ok"},
-			{"abstract sockets named", "network:\n  connect: [\"unix:" + name + "\"]", 7, Options{}, "ok EPERM ok ok"},
-			{"outside", "", 7, Options{OutsideSignals: true, OutsideSockets: true}, "ok ok ok ok"},
+			{"all", "", 6, Options{}, "EPERM EPERM ok ok"},
+			{"abstract sockets named", "network:\n  connect: [\"unix:" + name + "\"]", 6, Options{}, "ok EPERM ok ok"},
+			{"outside", "", 6, Options{OutsideSignals: true, OutsideSockets: true}, "ok ok ok ok"},
 			{"ABI 5", "", 5, Options{}, "ok ok ok ok"},
 		} {
 			r := For(parse(t, tt.policy), tt.abi, tt.options)

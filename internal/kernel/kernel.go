@@ -49,6 +49,7 @@ const bad = ^uintptr(0) // a descriptor or address that is never valid
 // The features, oldest first.
 var (
 	Seccomp      = &Feature{Name: "seccomp filters", Since: "3.5", Use: "system calls decided in the kernel", probe: func() bool { return sys.ActionAvailable(0x80000000) }}
+	Ptrace       = &Feature{Name: "ptrace", Since: "3.4", Use: "a tracer follows the programs that it starts", probe: canTrace}
 	PidfdOpen    = &Feature{Name: "pidfd_open", Since: "5.3", Use: "signals that never hit a recycled PID", probe: known(sys.SysPidfdOpen, 0, bad)}
 	CloneInto    = &Feature{Name: "clone3 into a cgroup", Since: "5.7", Use: "processes born into their cgroup; moving one there can take 10 ms", probe: known(sys.SysClone3, 0, 0)}
 	CloseRange   = &Feature{Name: "close_range", Since: "5.9", Use: "no inherited descriptor", probe: known(sys.SysCloseRange, 1, 0, 0)}
@@ -59,7 +60,11 @@ var (
 )
 
 // All lists the features.
-var All = []*Feature{Seccomp, PidfdOpen, CloneInto, CloseRange, MountSetattr, Landlock, Notify, Mseal}
+var All = []*Feature{Seccomp, Ptrace, PidfdOpen, CloneInto, CloseRange, MountSetattr, Landlock, Notify, Mseal}
+
+// canTrace asks to follow a process that cannot exist: who may trace is told
+// that there is none.
+func canTrace() bool { return sys.Seize(-1, 0) == syscall.ESRCH }
 
 // canNotify asks for all that the notify supervisor needs: the youngest of it
 // is SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV. pidfd_getfd is 5.6, and some containers

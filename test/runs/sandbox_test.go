@@ -12,6 +12,9 @@ func TestMain(m *testing.M) {
 	if name := os.Getenv(victimVar); name != "" {
 		hostProgram(name)
 	}
+	if os.Getenv(untracedVar) != "" {
+		untraced()
+	}
 	cases.Warm()
 	testkit.Main(m)
 }
