@@ -89,12 +89,6 @@ func (o *options) perform(ctx context.Context) (code int, err error) {
 	return code, writeTable(cache, tableFile)
 }
 
-// boots is how often a kernel is booted until it comes as far as the tests. In
-// the emulation of QEMU 7.2 one of three boots of Linux 6.12 and later ends in a
-// panic, each in another place of its early start, while the kernel patches its own
-// code; with one processor, too, and whichever is emulated.
-const boots = 6
-
 // one makes one machine, runs the tests in it and reports them.
 func (o *options) one(ctx context.Context, cache, kernelName, archName string) (code int, err error) {
 	release, err := findKernel(kernelName)
@@ -148,14 +142,7 @@ func (o *options) one(ctx context.Context, cache, kernelName, archName string) (
 		r.log = io.MultiWriter(log, os.Stdout)
 	}
 	fmt.Printf("the whole output: %s\n", log.Name())
-	for boot := 1; ; boot++ {
-		r.stopped = errors.Join(m.run(ctx, r), r.stopped)
-		if r.begun || boot == boots || ctx.Err() != nil {
-			break
-		}
-		fmt.Println("the kernel did not come as far as the tests; it is booted again")
-		r.stopped = nil
-	}
+	r.stopped = errors.Join(m.run(ctx, r), r.stopped)
 	r.finish(m.console)
 	r.print(os.Stdout)
 	if o.run == "" { // all tests of a package belong in the table

@@ -29,7 +29,6 @@ type report struct {
 	current int       // the job whose output comes now, -1 between jobs
 	raw     []bytes.Buffer
 	running string // the test that began last
-	begun   bool   // the first tests have
 	done    bool
 	stopped error // why the guest did not come to its end
 	console string
@@ -94,7 +93,7 @@ func (r *report) line(line string) {
 		r.Layers[f[1]] = found
 	case f[0] == "begin":
 		r.current, _ = strconv.Atoi(f[1])
-		r.running, r.begun = "", true
+		r.running = ""
 	case f[0] == "end":
 		j := &r.Jobs[r.current]
 		ms, _ := strconv.Atoi(f[2])
