@@ -129,7 +129,7 @@ func ExamplePool() {
 // A container in which somebody has killed what waits for the next program is
 // ended, and nothing is left of it.
 func TestDeadStandby(t *testing.T) {
-	testkit.Root(t)
+	testkit.Parked(t)
 	testkit.Leaks(t)
 	var seen events
 	life, err := launch.Self()
