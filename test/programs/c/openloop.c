@@ -1,5 +1,6 @@
 // Opens and closes a file as often as its second argument says.
 //
+// build: dynamic static
 // run: policy=judge args="/etc/ld.so.cache 1000" verdict=ok stdout="opened 1000 times\n"
 // run: policy=observe args="/etc/ld.so.cache 1000" verdict=ok stdout="opened 1000 times\n"
 #include "victim.h"

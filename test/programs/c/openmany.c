@@ -1,5 +1,6 @@
 // Opens and reads its own file in 200 threads at once.
 //
+// build: dynamic static
 // run: policy=compile parity=1 verdict=ok stdout="read 2000 times\n"
 #include "victim.h"
 #include <pthread.h>
