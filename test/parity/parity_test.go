@@ -110,6 +110,10 @@ func alike(call, a, b string) bool {
 
 func runNative(t *testing.T, program string, dir, umask string, lines []string) []string {
 	t.Helper()
+	// Pdeathsig tells of the end of the thread that started the program, and
+	// threads of runs end with them.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	cmd := exec.Command(program, umask)
 	cmd.Dir, cmd.Env = dir, []string{}
 	cmd.Stdin = input(t, lines)
