@@ -135,8 +135,13 @@ func (t *Tree) delegation(h *Hierarchy) string {
 		}
 		return "systemd-run --user --scope -p Delegate=yes -- belljar ..."
 	}
-	if !t.writable(t.root + h.Own) {
+	switch {
+	case h.fixed:
 		return "mount -o remount,rw " + h.Point + " (or start the container with --cgroupns=private and a writable " + h.Point + ")"
+	case !t.writable(t.root + h.Own):
+		group := fmt.Sprintf("%s/user-%d", h.Own, os.Geteuid())
+		return fmt.Sprintf("as root: echo +memory +pids +cpu +cpuset >%s/cgroup.subtree_control; mkdir %s", h.Own, group) +
+			fmt.Sprintf(" && chown -R %d %[2]s && echo PID-OF-THE-SHELL >%[2]s/cgroup.procs", os.Geteuid(), group)
 	}
 	return fmt.Sprintf("mkdir %[1]s/shell && for p in $(cat %[1]s/cgroup.procs); do echo $p >%[1]s/shell/cgroup.procs; done", h.Own) +
 		fmt.Sprintf(" && echo +memory +pids +cpu +cpuset >%s/cgroup.subtree_control", h.Own)

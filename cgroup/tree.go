@@ -50,6 +50,7 @@ type Hierarchy struct {
 	Why         string   // what is missing here, and why
 	Fix         string   // a command that would mend that
 
+	fixed  bool     // the mount is read-only
 	parent string   // of Dir
 	leaf   bool     // this process must leave parent before controllers can be given
 	enable []string // controllers that parent must be told to give
@@ -111,6 +112,7 @@ func (t *Tree) hierarchy(m Membership, mounts []proc.Mount) *Hierarchy {
 			continue
 		}
 		h.Point, h.Own, h.Why = mount.Point, filepath.Join(mount.Point, rest), ""
+		h.fixed = slices.Contains(strings.Split(mount.Options, ","), "ro")
 		if h.Version == 2 {
 			t.place2(h)
 		} else {

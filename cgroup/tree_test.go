@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -213,6 +214,17 @@ var trees = []struct {
 		want: []place{{2, nil, ""}},
 		why:  "this user may not make groups in /sys/fs/cgroup",
 		fix:  "mount -o remount,rw /sys/fs/cgroup",
+	},
+	{
+		name: "version 2, an ordinary user without systemd",
+		host: recorded{
+			cgroup: "0::/\n", mountinfo: v2mount,
+			files:    cgroup2([4]string{"", "memory pids", "", "1 77"}),
+			readOnly: []string{"/sys"},
+		},
+		want: []place{{2, nil, ""}},
+		why:  "this user may not make groups in /sys/fs/cgroup",
+		fix:  fmt.Sprintf("mkdir /sys/fs/cgroup/user-%[1]d && chown -R %[1]d ", os.Geteuid()),
 	},
 	{
 		name: "version 2, a privileged container whose shell is in the same cgroup",
