@@ -39,29 +39,32 @@ type owner struct{ uid, gid int }
 
 // openFiles prepares the program's descriptors. exceeded is called once when
 // more than limit bytes (0: no limit) came through pipes.
-func openFiles(cmd *Command, who *owner, limit int64, exceeded func()) (f *files, err error) {
-	f = &files{owner: who, limit: limit, exceeded: exceeded}
-	defer func() {
-		if err != nil {
-			f.close()
-		}
-	}()
-	if err := f.input(cmd.Stdin); err != nil {
+func openFiles(cmd *Command, who *owner, limit int64, exceeded func()) (*files, error) {
+	f := &files{owner: who, limit: limit, exceeded: exceeded}
+	if err := f.open(cmd); err != nil {
+		f.close()
 		return nil, err
 	}
+	f.done = make(chan error, len(f.copies))
+	return f, nil
+}
+
+func (f *files) open(cmd *Command) error {
+	if err := f.input(cmd.Stdin); err != nil {
+		return err
+	}
 	if err := f.out(cmd.Stdout); err != nil {
-		return nil, err
+		return err
 	}
 	if cmd.Stderr != nil && sameWriter(cmd.Stderr, cmd.Stdout) {
 		f.fds = append(f.fds, f.fds[1])
 	} else if err := f.out(cmd.Stderr); err != nil {
-		return nil, err
+		return err
 	}
 	for _, file := range cmd.Files {
 		f.add(file)
 	}
-	f.done = make(chan error, len(f.copies))
-	return f, nil
+	return nil
 }
 
 // sameWriter compares two writers, whose types may not be comparable.
