@@ -45,6 +45,8 @@ const (
 	maxBlock = 256
 	// maxSingles is how many single values are tested one after another.
 	maxSingles = 4
+	// maxSinglesRange is the longest range of spans with so few single values.
+	maxSinglesRange = 2*maxSingles + 1
 	// sizeCost is what one more instruction costs beside the time it takes.
 	sizeCost = 1
 	// testSingles in searcher.first says that single values are tested.
@@ -162,9 +164,6 @@ type singles struct {
 }
 
 func (s *searcher) singles(i, j int) (list singles, ok bool) {
-	if j-i > 2*maxSingles+1 {
-		return list, false
-	}
 	list.base = s.baseNode(i, j)
 	for k := i; k < j; k++ {
 		sp := s.spans[k]
@@ -205,6 +204,9 @@ func (s *searcher) single(k int) bool {
 
 // singlesCost is what testing the single values of a range of the block costs.
 func (s *searcher) singlesCost(i, j int) (int32, bool) {
+	if j-i > maxSinglesRange {
+		return 0, false
+	}
 	list, ok := s.singles(s.base+i, s.base+j)
 	if !ok {
 		return 0, false

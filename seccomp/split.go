@@ -24,11 +24,7 @@ func CompileAll(p *policy.Policy, o Options) ([]bpf.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	calls := slices.Sorted(maps.Keys(c.rules))
-	if i, ok := slices.BinarySearch(calls, "seccomp"); ok {
-		calls = append(slices.Delete(calls, i, i+1), "seccomp")
-	}
-	filters, err := c.divide(calls, everyCall)
+	filters, err := c.divide(nil, everyCall)
 	if err != nil {
 		return nil, err
 	}
@@ -45,13 +41,26 @@ func CompileAll(p *policy.Policy, o Options) ([]bpf.Program, error) {
 // everyCall is what a single filter decides.
 func everyCall(string) bool { return true }
 
+// ruled lists the calls that have rules, seccomp(2) last.
+func (c *compiler) ruled() []string {
+	calls := slices.Sorted(maps.Keys(c.rules))
+	if i, ok := slices.BinarySearch(calls, "seccomp"); ok {
+		calls = append(slices.Delete(calls, i, i+1), "seccomp")
+	}
+	return calls
+}
+
 // divide returns filters for what decides says, of which only these calls have
-// rules. What has none is the last one's.
+// rules; nil are all that have any, which few policies need to know. What has
+// none is the last one's.
 func (c *compiler) divide(calls []string, decides func(call string) bool) ([]bpf.Program, error) {
 	prog, err := c.compile(decides)
 	tooLong, ok := errors.AsType[*bpf.LengthError](err)
 	if !ok {
 		return []bpf.Program{prog}, err
+	}
+	if calls == nil {
+		calls = c.ruled()
 	}
 	if len(calls) < 2 {
 		return nil, fmt.Errorf("compile filter: the rules on %s alone need %d instructions, the kernel takes %d", calls, tooLong.Len, bpf.MaxLen)
