@@ -22,7 +22,8 @@ func BenchmarkRun(b *testing.B) {
 	})
 	small := Root{}.With(Mount{Kind: Bind, Target: "/usr", Source: "/usr"}, Mount{Kind: Proc, Target: "/proc"}, Mount{Kind: Tmpfs, Target: "/tmp"})
 	for _, name := range []string{"/bin", "/lib", "/lib64"} {
-		small = small.With(asOnHost(name))
+		m, _ := asOnHost(name)
+		small = small.With(m)
 	}
 	for _, bench := range []struct {
 		name string

@@ -11,7 +11,7 @@ import (
 )
 
 // system lists what programs need of the host and what says nothing about it.
-// Patterns are of package path; what does not exist is left out.
+// "*" is any part of a name; what does not exist is left out.
 var system = []string{
 	"/usr", "/bin", "/sbin", "/lib*",
 	// The dynamic loader, Debian's choice of programs, locale and time.
@@ -82,21 +82,15 @@ func modified(dir string) time.Time {
 // read finds the matches. A wildcard is only in the last part of a pattern.
 func (l *listing) read() {
 	l.changed, l.mounts = map[string]time.Time{}, nil
-	entries := map[string][]os.DirEntry{}
+	listed := directories{}
 	for _, pattern := range l.patterns {
 		dir, last := path.Split(pattern)
-		if _, ok := entries[dir]; !ok {
+		if _, ok := l.changed[dir]; !ok {
 			l.changed[dir] = modified(dir)
-			// A directory that is not there has nothing to show.
-			entries[dir], _ = os.ReadDir(dir)
 		}
-		for _, e := range entries[dir] {
-			if ok, _ := path.Match(last, e.Name()); !ok {
-				continue
-			}
-			name := dir + e.Name()
-			changed := modified(name)
-			m := asOnHost(name)
+		for _, entry := range matching(listed.names(dir), last) {
+			name := dir + entry
+			m, changed := asOnHost(name)
 			if l.mounts = append(l.mounts, m); m.Kind == File {
 				l.changed[name] = changed
 			}
@@ -125,19 +119,19 @@ const smallFile = 16 << 10
 
 // asOnHost shows name as it is: a symlink of the top directory as a symlink,
 // since /bin -> usr/bin must lead into the root, and everything else bound or
-// copied.
-func asOnHost(name string) Mount {
+// copied. A copy is of what was there after the time that is returned.
+func asOnHost(name string) (m Mount, changed time.Time) {
 	if path.Dir(name) == "/" {
 		if to, err := os.Readlink(name); err == nil {
-			return Mount{Kind: Symlink, Target: name, Source: to}
+			return Mount{Kind: Symlink, Target: name, Source: to}, changed
 		}
 	}
 	if st, err := os.Stat(name); err == nil && st.Mode().IsRegular() && st.Size() <= smallFile && st.Mode()&0o4 != 0 {
 		if b, err := os.ReadFile(name); err == nil {
-			return Mount{Kind: File, Target: name, Content: string(b)}
+			return Mount{Kind: File, Target: name, Content: string(b)}, st.ModTime()
 		}
 	}
-	return Mount{Kind: Bind, Target: name, Source: name}
+	return Mount{Kind: Bind, Target: name, Source: name}, changed
 }
 
 const nobody = 65534

@@ -3,14 +3,11 @@ package unshare
 import (
 	"os"
 	"path"
-	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/belljar/belljar/policy"
 )
-
-// maxMatches bounds the mounts that one pattern of a policy may become.
-const maxMatches = 256
 
 // ForPolicy returns the root with what the policy's file rules grant, as far
 // as it exists on the host and is not shown yet: a grant to read or execute is
@@ -19,12 +16,14 @@ const maxMatches = 256
 // That is less exact than a supervisor: a pattern shows what matches now, and
 // one that begins with "**" shows nothing. Relative patterns count from dir.
 func (r Root) ForPolicy(p *policy.Policy, dir string) Root {
+	listed := directories{}
 	if r.Dir == "" {
 		for _, rule := range p.Files.Rules {
-			if rule.Grant&(policy.Read|policy.Write|policy.Exec) == 0 {
+			pattern := absolute(rule.Pattern, dir)
+			if rule.Grant&(policy.Read|policy.Write|policy.Exec) == 0 || r.settled(pattern) {
 				continue
 			}
-			names, fixed := r.matches(rule.Pattern, dir)
+			names, fixed := r.matches(pattern, listed)
 			for _, name := range names {
 				r = r.grant(name, fixed, rule.Grant&policy.Write != 0)
 			}
@@ -34,7 +33,7 @@ func (r Root) ForPolicy(p *policy.Policy, dir string) Root {
 		if rule.Grant != 0 || grantsBelow(p.Files.Rules, rule.Pattern) {
 			continue
 		}
-		names, _ := r.matches(rule.Pattern, dir)
+		names, _ := r.matches(absolute(rule.Pattern, dir), listed)
 		for _, name := range names {
 			r = r.refuse(name)
 		}
@@ -71,6 +70,25 @@ func (r Root) shows(name string) bool {
 	return rest == "" || m.Kind != Tmpfs && m.Kind != Dir
 }
 
+// settled says that whatever a pattern matches, [Root.grant] would show none of
+// it, because the sandbox has its own in that place, or never has any: most rules of
+// presets are on /proc and /sys, and looking there for each takes long.
+func (r Root) settled(pattern string) bool {
+	fixed := spelled(pattern)
+	if r.follow(fixed) != fixed || r.resolve(fixed) != fixed {
+		return false
+	}
+	if slices.ContainsFunc(r.Mounts, func(m Mount) bool { rest, in := below(fixed, m.Target); return in && rest != "" }) {
+		return false
+	}
+	m, _, ok := r.covering(fixed)
+	return ok && m.isOwn() || !ok && isSysfs(fixed)
+}
+
+// isOwn says that a mount is the sandbox's, with nothing of the host's for a
+// policy to show in it.
+func (m Mount) isOwn() bool { return m.Kind == Proc || m.Kind == Dev || m.Kind == Mask }
+
 // grant shows one path that a pattern matches. fixed is as much of the path as
 // the pattern spells out.
 func (r Root) grant(name, fixed string, write bool) Root {
@@ -83,7 +101,7 @@ func (r Root) grant(name, fixed string, write bool) Root {
 		// Runtimes look there and do without; it tells about the host and
 		// would be a mount for each file. A bind shows it to who wants it.
 		return r
-	case ok && (m.Kind == Proc || m.Kind == Dev || m.Kind == Mask):
+	case ok && m.isOwn():
 		return r
 	case ok && m.Kind == Tmpfs && (rest == "" || fixed == m.Target):
 		return r // of the sandbox's own, which the host's must not hide
@@ -154,52 +172,4 @@ func (r Root) followFirst(name string) (string, bool) {
 		}
 	}
 	return name, false
-}
-
-// matches returns the paths of the host that the pattern names up to its first
-// "**", and the part of it that has no wildcard.
-func (r Root) matches(pattern, dir string) (names []string, fixed string) {
-	if !path.IsAbs(pattern) {
-		pattern = path.Join(dir, pattern)
-	}
-	names, fixed = []string{"/"}, "/"
-	literal := true
-	for part := range strings.SplitSeq(strings.Trim(path.Clean(pattern), "/"), "/") {
-		if strings.Contains(part, "**") {
-			if part != "**" {
-				return nil, fixed // such as "**.so": only a supervisor can tell
-			}
-			break
-		}
-		if literal = literal && !strings.Contains(part, "*"); literal {
-			fixed = path.Join(fixed, part)
-		}
-		names = children(names, part, r.Dir)
-	}
-	return names, fixed
-}
-
-// children returns what part matches in each directory, of what exists below
-// root.
-func children(dirs []string, part, root string) (found []string) {
-	for _, dir := range dirs {
-		if !strings.Contains(part, "*") {
-			name := path.Join(dir, part)
-			if _, err := os.Lstat(filepath.Join(root, name)); err == nil {
-				found = append(found, name)
-			}
-			continue
-		}
-		entries, err := os.ReadDir(filepath.Join("/", root, dir))
-		if err != nil {
-			continue // it cannot be shown to somebody who may not look
-		}
-		glob := strings.NewReplacer("?", `\?`, "[", `\[`, `\`, `\\`).Replace(part)
-		for _, e := range entries {
-			if ok, _ := path.Match(glob, e.Name()); ok && len(found) < maxMatches {
-				found = append(found, path.Join(dir, e.Name()))
-			}
-		}
-	}
-	return found
 }

@@ -2,7 +2,9 @@ package unshare
 
 import (
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -99,6 +101,62 @@ func TestForPolicy(t *testing.T) {
 				t.Errorf("want -, got +\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestSettled shows which patterns need no look at the host, and that mounts
+// below such a place, or links to it, make a look necessary.
+func TestSettled(t *testing.T) {
+	base := Root{}.With(Mount{Kind: Proc, Target: "/proc"}, Mount{Kind: Dev, Target: "/dev"}, Mount{Kind: Bind, Target: "/usr", Source: "/usr"},
+		Mount{Kind: Symlink, Target: "/link", Source: "proc"})
+	with := func(m Mount) Root { return base.With(m) }
+	tests := []struct {
+		root    Root
+		pattern string
+		want    bool
+	}{
+		{base, "/proc/self/maps", true},
+		{base, "/proc/**", true},
+		{base, "/proc*/self", false},
+		{base, "/dev/*", true},
+		{base, "/sys/devices/*/cpu/**", true},
+		{base, "/usr/**", false},
+		{base, "/etc/passwd", false},
+		{base, "/link/self", false},
+		{base, "/", false},
+		{base, "/**", false},
+		{with(Mount{Kind: Tmpfs, Target: "/dev/shm"}), "/dev/**", false},
+		{with(Mount{Kind: Tmpfs, Target: "/dev/shm"}), "/dev/shm/x", false},
+		{with(Mount{Kind: Tmpfs, Target: "/dev/shm"}), "/dev/null", true},
+		{with(Mount{Kind: Symlink, Target: "/proc/link", Source: "/usr"}), "/proc/**", false},
+		{with(Mount{Kind: Bind, Target: "/proc/acpi", Source: "/usr"}), "/proc/acpi/x", false},
+		{with(Mount{Kind: Bind, Target: "/sys", Source: "/sys"}), "/sys/**", false},
+		{with(Mount{Kind: Mask, Target: "/usr/share"}), "/usr/share/x", true},
+	}
+	for _, tt := range tests {
+		if got := tt.root.settled(tt.pattern); got != tt.want {
+			t.Errorf("%s: settled is %t", tt.pattern, got)
+		}
+	}
+}
+
+// TestMatching compares with package path, for patterns without what is special
+// only there.
+func TestMatching(t *testing.T) {
+	names := []string{"", "a", "ab", "abc", "lib", "lib64", "libx32", "b.a", "a[b"}
+	for _, pattern := range []string{"a", "a*", "*a", "*", "lib*", "lib*2", "a*c", "a*b*", "*b*", "a*a"} {
+		var want []string
+		for _, name := range names {
+			if ok, _ := path.Match(pattern, name); ok {
+				want = append(want, name)
+			}
+		}
+		if got := matching(names, pattern); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", pattern, got, want)
+		}
+	}
+	if got := matching(names, "*a[*"); !slices.Equal(got, []string{"a[b"}) {
+		t.Errorf("a bracket is no class: %q", got)
 	}
 }
 
