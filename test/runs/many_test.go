@@ -62,7 +62,7 @@ func manyThreads(t *testing.T, s sandbox, threads []string) {
 
 // TestManyInARow proves that nothing piles up.
 func TestManyInARow(t *testing.T) {
-	n := 1000
+	n := 300
 	if testing.Short() {
 		n = 50
 	}
