@@ -314,6 +314,11 @@ func (p *plan) trapCalls() map[string]bool {
 			trap[call] = true
 		}
 	}
+	if p.follows() {
+		for _, call := range ptrace.FollowCalls {
+			trap[call] = true
+		}
+	}
 	if p.opts.Limits.Processes > 0 {
 		for _, call := range ptrace.SpawnCalls {
 			trap[call] = true
@@ -325,6 +330,13 @@ func (p *plan) trapCalls() map[string]bool {
 // opensFiles reports whether the tracer opens files for the program.
 func (p *plan) opensFiles() bool {
 	return p.engine != nil && p.engine.TrapCalls()["openat"]
+}
+
+// follows reports whether the tracer may move itself and the program to one CPU.
+// Code of the caller's, which runs on the tracer's thread, may start processes that
+// would stay there.
+func (p *plan) follows() bool {
+	return p.supervisor == Ptrace && p.opensFiles() && p.opts.Handler == nil && p.opts.Observe == nil && p.opts.Watch == nil
 }
 
 // alwaysTrap are the calls that trap whatever the policy says of them.

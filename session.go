@@ -268,6 +268,7 @@ func (s *session) tracerConfig() ptrace.Config {
 		Table: s.table, Policy: s.policy, MaxTasks: s.opts.Limits.Processes,
 		OwnTargets:    s.root == nil,
 		Quiet:         s.quiet(),
+		Follow:        s.follows(),
 		Guard:         s.opensFiles() && !kernel.Mseal.Have(),
 		OutputLimited: s.opts.Limits.Output > 0,
 		Started:       s.markStart,

@@ -63,6 +63,7 @@ func (t *Tracer) add(tid, pid int) *task {
 	t.tasks[tid] = k
 	t.usage.Tasks++
 	t.usage.TasksPeak = max(t.usage.TasksPeak, t.usage.Tasks)
+	t.follow.joined(tid)
 	return k
 }
 

@@ -48,6 +48,10 @@ type Config struct {
 	Handled map[string]bool
 	// Guard says that the kernel cannot seal memory, and that GuardCalls trap.
 	Guard bool
+	// Follow says that a program with one task may be held on one CPU with the
+	// tracer. The filter must trap FollowCalls and all calls that open, and no
+	// code on the tracer's thread may start processes, which would stay there.
+	Follow bool
 	// Started is called on the tracer's thread when the root process has
 	// executed its program, RootEnded when it has ended and all others were
 	// sent SIGKILL. Both may be nil.
@@ -106,6 +110,7 @@ type Tracer struct {
 	again   map[int]bool // numbers of Config.Restart
 	guard   map[int]bool // numbers of the calls that map memory
 	made    map[int]bool // numbers of the calls that the tracer makes tasks make
+	masks   map[int]bool // numbers of FollowCalls
 	number  struct{ openat2, mmap, mseal, fcntl int }
 	root    int
 
@@ -118,7 +123,8 @@ type Tracer struct {
 	slots   slots
 	waiting map[int]*waiting
 	dropped []*supervise.Waiting // given up, maybe not over
-	early   map[int]int          // tasks that ended before the process that made them told of them
+	follow  follower
+	early   map[int]int // tasks that ended before the process that made them told of them
 
 	mu    sync.Mutex // guards what follows
 	pidfd int        // of the root process, -1 once closed
@@ -167,6 +173,7 @@ func Seize(root int, cfg Config) (*Tracer, error) {
 		again:   calls(cfg.Table, slices.Collect(maps.Keys(cfg.Restart))...),
 		guard:   calls(cfg.Table, GuardCalls...),
 		made:    calls(cfg.Table, "openat2", "mmap", "mseal", "fcntl"),
+		masks:   calls(cfg.Table, FollowCalls...),
 		grow: calls(cfg.Table, "write", "writev", "pwrite64", "pwritev", "pwritev2", "sendfile", "splice",
 			"copy_file_range", "truncate", "ftruncate", "fallocate"),
 		early: make(map[int]int),
@@ -178,6 +185,7 @@ func Seize(root int, cfg Config) (*Tracer, error) {
 	t.number.mmap, _ = cfg.Table.Number("mmap")
 	t.number.mseal, _ = cfg.Table.Number("mseal")
 	t.number.fcntl, _ = cfg.Table.Number("fcntl")
+	t.follow.prepare(t)
 	// Until it executes its program, the root process borrows the memory of
 	// the process that launched it.
 	t.add(root, root).proc.borrowed = true
@@ -208,6 +216,7 @@ func (t *Tracer) close() {
 func (t *Tracer) Run() (*Outcome, error) {
 	defer t.close()
 	defer t.abandon()
+	defer t.follow.release()
 	var status syscall.WaitStatus
 	var usage syscall.Rusage
 	for {

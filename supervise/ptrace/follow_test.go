@@ -1,0 +1,178 @@
+package ptrace_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/belljar/belljar"
+	"github.com/belljar/belljar/internal/sys"
+	"github.com/belljar/belljar/internal/testkit"
+	"github.com/belljar/belljar/policy"
+	"github.com/belljar/belljar/supervise/ptrace"
+)
+
+// followed is a run of c/affinity.
+type followed struct {
+	t    *testing.T
+	in   io.WriteCloser
+	out  *bufio.Reader
+	done chan struct{}
+}
+
+func startFollowed(t *testing.T) *followed {
+	t.Helper()
+	in, stdin := pipe(t)
+	stdout, out := pipe(t)
+	f := &followed{t, stdin, bufio.NewReader(stdout), make(chan struct{})}
+	cmd := belljar.Command{Args: append(testkit.Program(t, "c/affinity", "static"), "/etc/ld.so.cache"), Stdin: in, Stdout: out}
+	opts := belljar.Options{Policy: policy.Compile(), Supervisor: belljar.Ptrace, Unshare: belljar.Off, Limits: belljar.Limits{Wall: 10 * time.Minute}}
+	go func() {
+		defer close(f.done)
+		res, err := belljar.Run(context.Background(), cmd, opts)
+		if err != nil || res.Verdict != belljar.OK {
+			t.Errorf("%+v, %+v, %v", res, res.Violation, err)
+		}
+		out.Close()
+	}()
+	t.Cleanup(f.end)
+	return f
+}
+
+func pipe(t *testing.T) (r, w *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		r.Close()
+		w.Close()
+	})
+	return r, w
+}
+
+func (f *followed) end() {
+	f.in.Close()
+	<-f.done
+}
+
+// do tells the program to do one thing and returns what it prints.
+func (f *followed) do(letter string) int {
+	f.t.Helper()
+	if _, err := io.WriteString(f.in, letter); err != nil {
+		f.t.Fatal(err)
+	}
+	line, err := f.out.ReadString('\n')
+	if err != nil {
+		f.t.Fatalf("after %s: %v", letter, err)
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return n
+}
+
+// cpus is what the kernel keeps a process on.
+func cpus(t *testing.T, pid int) sys.CPUs {
+	t.Helper()
+	c, errno := sys.Affinity(pid)
+	if errno != 0 {
+		t.Fatal(errno)
+	}
+	return c
+}
+
+// several returns the CPUs of this process, which must be more than one.
+func several(t *testing.T) sys.CPUs {
+	t.Helper()
+	all := cpus(t, 0)
+	if all.Count() < 2 {
+		t.Skip("there is one CPU")
+	}
+	return all
+}
+
+// TestFollow proves that a program which traps in a burst is held on one CPU,
+// that neither it nor its threads and children see this, and that it is let go
+// for good where it could see it later or looks after its affinity itself.
+func TestFollow(t *testing.T) {
+	all := several(t)
+	ptrace.FollowEarly(t)
+	for _, tt := range []struct {
+		letters string
+		want    int  // what the program prints for each
+		left    int  // how many CPUs it has afterwards
+		again   bool // the next burst is followed
+	}{
+		{"o", all.Count(), all.Count(), true},
+		{"c", all.Count(), all.Count(), true},
+		{"t", all.Count(), all.Count(), true},
+		{"s", all.Count(), all.Count(), false},
+		{"1oct", 1, 1, false},
+	} {
+		t.Run(tt.letters, func(t *testing.T) {
+			f := startFollowed(t)
+			pid := f.do("b")
+			held := cpus(t, pid)
+			if held.Count() != 1 || ptrace.Followed() != 1 {
+				t.Fatalf("a burst leaves %d CPUs, %d are used", held.Count(), ptrace.Followed())
+			}
+			for _, letter := range tt.letters {
+				if got := f.do(string(letter)); got != tt.want {
+					t.Errorf("%c: the program sees %d CPUs, want %d", letter, got, tt.want)
+				}
+			}
+			if left := cpus(t, pid); left.Count() != tt.left || tt.left > 1 && left != all {
+				t.Errorf("%d CPUs are left, want %d", left.Count(), tt.left)
+			}
+			f.do("b")
+			for tt.again && ptrace.Followed() == 0 { // a thread may take its time to end
+				f.do("b")
+			}
+			if !tt.again && ptrace.Followed() != 0 {
+				t.Error("the program is followed again")
+			}
+			f.end()
+			if n := ptrace.Followed(); n != 0 {
+				t.Errorf("%d CPUs are used after the run", n)
+			}
+		})
+	}
+}
+
+// TestFollowApart proves that no two programs are held on one CPU.
+func TestFollowApart(t *testing.T) {
+	several(t)
+	ptrace.FollowEarly(t)
+	on := make(map[string]bool)
+	held := 0
+	for range 4 {
+		f := startFollowed(t)
+		c := cpus(t, f.do("b"))
+		if c.Count() == 1 {
+			held++
+			on[fmt.Sprint(c)] = true
+		}
+	}
+	if held == 0 || held != len(on) || held != ptrace.Followed() {
+		t.Errorf("%d programs are held on %d CPUs, of which %d are said to be used", held, len(on), ptrace.Followed())
+	}
+}
+
+// TestFollowPause proves that a program which traps no more gets its CPUs back.
+func TestFollowPause(t *testing.T) {
+	all := several(t)
+	f := startFollowed(t)
+	pid := f.do("b")
+	for cpus(t, pid) != all { // the tests' own limit ends it
+		time.Sleep(time.Millisecond)
+	}
+}
