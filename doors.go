@@ -93,10 +93,16 @@ func (d *door) shut(p *policy.Policy) *policy.Policy {
 		return policy.Rule{Call: d.call, When: slices.Concat(when, d.when), Do: policy.Action{Kind: policy.Deny, Errno: uint16(d.errno)}}
 	}
 	lets := func(a policy.Action) bool { return a.Kind == policy.Allow || a.Kind == policy.Trap }
+	opened := func(r policy.Rule) bool {
+		return lets(r.Do) && r.Names(d.call) && r.Meets(d.call, d.when...) && !d.openedBy(&r)
+	}
+	if !lets(p.Default) && !slices.ContainsFunc(p.Rules, opened) {
+		return p // as most are: nobody gets through
+	}
 	own := *p
 	own.Rules = make([]policy.Rule, 0, len(p.Rules)+2)
 	for _, r := range p.Rules {
-		if lets(r.Do) && r.Names(d.call) && r.Meets(d.call, d.when...) && !d.openedBy(&r) {
+		if opened(r) {
 			own.Rules = append(own.Rules, refusal(r.When))
 		}
 		own.Rules = append(own.Rules, r)

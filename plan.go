@@ -329,7 +329,7 @@ func (p *plan) trapCalls() map[string]bool {
 
 // opensFiles reports whether the tracer opens files for the program.
 func (p *plan) opensFiles() bool {
-	return p.engine != nil && p.engine.TrapCalls()["openat"]
+	return p.engine != nil && p.engine.Traps("openat")
 }
 
 // follows reports whether the tracer may move itself and the program to one CPU.

@@ -31,26 +31,29 @@ type searcher struct {
 	spans []span
 
 	// Of a block of n spans that begins at span base: the weights before each
-	// span, and for the range from span i up to j, at i*(n+1)+j, what the
+	// span, and for the range from span i up to j, at row[i]+j, what the
 	// cheapest tree costs and what it does first: split before a span, or test
-	// single values.
+	// single values. Touching memory for the first time is much of the time that a
+	// compilation takes, so there is room for i < j only, and a byte for a span.
 	base, n int
 	before  []int32
+	row     []int
 	cost    []int32
-	first   []int32
+	first   []uint8
 }
 
 const (
 	// maxBlock bounds the quadratic search; a longer list is halved first.
-	maxBlock = 256
+	maxBlock = math.MaxUint8 + 1
 	// maxSingles is how many single values are tested one after another.
 	maxSingles = 4
 	// maxSinglesRange is the longest range of spans with so few single values.
 	maxSinglesRange = 2*maxSingles + 1
 	// sizeCost is what one more instruction costs beside the time it takes.
 	sizeCost = 1
-	// testSingles in searcher.first says that single values are tested.
-	testSingles = -1
+	// testSingles in searcher.first says that single values are tested: nothing
+	// is split before span 0.
+	testSingles = 0
 )
 
 // joined returns the spans without those that lead where their predecessor does.
@@ -98,7 +101,12 @@ func (s *searcher) solve(i, j int) {
 	for k := range s.n {
 		s.before[k+1] = s.before[k] + s.spans[i+k].weight
 	}
-	s.cost, s.first = make([]int32, (s.n+1)*(s.n+1)), make([]int32, (s.n+1)*(s.n+1))
+	s.row = make([]int, s.n)
+	for k := range s.n {
+		s.row[k] = k*s.n - k*(k+1)/2 - 1
+	}
+	room := s.n * (s.n + 1) / 2
+	s.cost, s.first = make([]int32, room), make([]uint8, room)
 	for width := 2; width <= s.n; width++ {
 		for start := 0; start+width <= s.n; start++ {
 			s.solveOne(start, start+width)
@@ -107,35 +115,33 @@ func (s *searcher) solve(i, j int) {
 }
 
 // at is where the tables hold the range from span i up to j of the block.
-func (s *searcher) at(i, j int) int { return i*(s.n+1) + j }
+func (s *searcher) at(i, j int) int { return s.row[i] + j }
 
 // solveOne finds the best first step for one range. As in Knuth's search for
 // optimal trees, the best split lies between those of the range without its
 // last span and without its first one; with single tests in play that is no
 // theorem, but it misses little and keeps the search quadratic.
 func (s *searcher) solveOne(i, j int) {
-	low, high := int32(i+1), int32(j-1)
+	low, high := i+1, j-1
 	if j-i > 2 {
 		if k := s.first[s.at(i, j-1)]; k != testSingles {
-			low = k
+			low = int(k)
 		}
 		if k := s.first[s.at(i+1, j)]; k != testSingles {
-			high = max(low, k)
+			high = max(low, int(k))
 		}
 	}
-	best, first := int32(math.MaxInt32), int32(0)
-	right := s.at(int(low), j)
-	for k, left := range s.cost[s.at(i, int(low)) : s.at(i, int(high))+1] {
-		if c := left + s.cost[right]; c < best {
-			best, first = c, low+int32(k)
+	best, first := int32(math.MaxInt32), 0
+	for k := low; k <= high; k++ {
+		if c := s.cost[s.at(i, k)] + s.cost[s.at(k, j)]; c < best {
+			best, first = c, k
 		}
-		right += s.n + 1
 	}
 	best += s.before[j] - s.before[i] + sizeCost
 	if c, ok := s.singlesCost(i, j); ok && c <= best {
 		best, first = c, testSingles
 	}
-	s.cost[s.at(i, j)], s.first[s.at(i, j)] = best, first
+	s.cost[s.at(i, j)], s.first[s.at(i, j)] = best, uint8(first)
 }
 
 // cheapest builds the tree that solve found.

@@ -198,10 +198,12 @@ func (e *Engine) plan() {
 		counters[i] = &counter{rule: &e.policy.Counts[i]}
 	}
 	asks := e.asksAtAll()
+	last := 0
+	for nr := range e.table.Calls() {
+		last = nr
+	}
+	e.calls = make([]callPlan, last+1)
 	for nr, name := range e.table.Calls() {
-		for len(e.calls) <= nr {
-			e.calls = append(e.calls, callPlan{})
-		}
 		p := &e.calls[nr]
 		p.path, p.net = pathCallOf[name], e.netCall(name)
 		p.asks = asks && e.mayAsk(name)
@@ -256,10 +258,20 @@ func (e *Engine) mayAsk(name string) bool {
 func (e *Engine) TrapCalls() map[string]bool {
 	traps := make(map[string]bool)
 	for nr, name := range e.table.Calls() {
-		p := &e.calls[nr]
-		if p.asks || len(p.counts) > 0 || p.net != nil || p.path != nil && e.judges {
+		if e.trapsNumber(nr) {
 			traps[name] = true
 		}
 	}
 	return traps
+}
+
+// Traps reports whether a call is one of [Engine.TrapCalls].
+func (e *Engine) Traps(call string) bool {
+	nr, ok := e.table.Number(call)
+	return ok && e.trapsNumber(nr)
+}
+
+func (e *Engine) trapsNumber(nr int) bool {
+	p := &e.calls[nr]
+	return p.asks || len(p.counts) > 0 || p.net != nil || p.path != nil && e.judges
 }

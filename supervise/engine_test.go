@@ -270,8 +270,14 @@ func TestTrapCalls(t *testing.T) {
 			Rules: []policy.FileRule{{Pattern: "/etc/**", Do: kill}}}, want: true},
 	} {
 		e := newEngine(t, EngineConfig{Dir: "/", Policy: &policy.Policy{Files: c.files}, Observe: c.watch})
-		if traps := e.TrapCalls(); traps["openat"] != c.want || traps["execve"] != c.want || traps["read"] {
+		traps := e.TrapCalls()
+		if traps["openat"] != c.want || traps["execve"] != c.want || traps["read"] {
 			t.Errorf("%s: traps %v", c.what, traps)
+		}
+		for _, call := range []string{"openat", "execve", "read", "no such call"} {
+			if e.Traps(call) != traps[call] {
+				t.Errorf("%s: %s traps: %t", c.what, call, e.Traps(call))
+			}
 		}
 	}
 }
