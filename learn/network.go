@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/trace"
@@ -11,16 +12,22 @@ import (
 
 // Endpoints are read from the words in which events show addresses.
 var (
-	socketName = regexp.MustCompile(`<(socket:\[\d+\])`)
-	inet       = regexp.MustCompile(`sin6?_port=htons\((\d+)\).*(?:inet_addr\(|AF_INET6, )"([0-9a-fA-F.:]+)"`)
-	unixPath   = regexp.MustCompile(`sun_path=(@?)("(?:[^"\\]|\\.)*")`)
+	socketName = expression(`<(socket:\[\d+\])`)
+	inet       = expression(`sin6?_port=htons\((\d+)\).*(?:inet_addr\(|AF_INET6, )"([0-9a-fA-F.:]+)"`)
+	unixPath   = expression(`sun_path=(@?)("(?:[^"\\]|\\.)*")`)
 )
+
+// expression compiles when it is asked for the first time: every start of the command
+// would wait for it otherwise.
+func expression(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // network takes note of sockets and of the peers that they reach.
 func (o *Observations) network(e *trace.Event) {
 	switch e.Syscall {
 	case "socket":
-		m := socketName.FindStringSubmatch(e.Result)
+		m := socketName().FindStringSubmatch(e.Result)
 		if m == nil || len(e.Args) < 2 {
 			return
 		}
@@ -35,7 +42,7 @@ func (o *Observations) network(e *trace.Event) {
 		if e.Syscall == "sendto" {
 			address, verb = e.Args[min(4, len(e.Args)-1)], "connect"
 		}
-		m := socketName.FindStringSubmatch(e.Args[0])
+		m := socketName().FindStringSubmatch(e.Args[0])
 		if m == nil {
 			return
 		}
@@ -59,7 +66,7 @@ func firstFlag(s string) string {
 func endpointOf(protocol, address string) string {
 	switch protocol {
 	case policy.TCP, policy.UDP:
-		m := inet.FindStringSubmatch(address)
+		m := inet().FindStringSubmatch(address)
 		if m == nil {
 			return ""
 		}
@@ -72,7 +79,7 @@ func endpointOf(protocol, address string) string {
 		}
 		return fmt.Sprintf("%s:%s:%s", protocol, host, port)
 	case policy.Unix, policy.Unixgram:
-		if m := unixPath.FindStringSubmatch(address); m != nil && len(m[2]) > 2 {
+		if m := unixPath().FindStringSubmatch(address); m != nil && len(m[2]) > 2 {
 			return protocol + ":" + m[1] + trace.Unquote(m[2])
 		}
 	}

@@ -1,11 +1,14 @@
 package supervise
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // interruptible are the calls that may wait, and that a signal may therefore end
 // with EINTR (signal(7)). All others return what they return whatever signals
 // arrive.
-var interruptible = func() map[string]bool {
+var interruptible = sync.OnceValue(func() map[string]bool {
 	set := make(map[string]bool)
 	for _, name := range strings.Fields(`
 		read readv pread64 preadv preadv2 write writev pwrite64 pwritev pwritev2 fcntl flock
@@ -17,14 +20,14 @@ var interruptible = func() map[string]bool {
 		set[name] = true
 	}
 	return set
-}()
+})
 
 // Uninterruptible returns those of the calls that no signal ends: where one that
 // waits for its decision was interrupted, it is to be made anew.
 func Uninterruptible(calls map[string]bool) map[string]bool {
-	set := make(map[string]bool, len(calls))
+	set, signals := make(map[string]bool, len(calls)), interruptible()
 	for name := range calls {
-		if !interruptible[name] {
+		if !signals[name] {
 			set[name] = true
 		}
 	}

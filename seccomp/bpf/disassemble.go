@@ -13,14 +13,9 @@ var (
 )
 
 // dataNames are the words of Data by offset/4.
-var dataNames = [dataSize / 4]string{"nr", "arch", "ip.low", "ip.high"}
-
-func init() {
-	for i := range 6 {
-		dataNames[4+2*i] = fmt.Sprintf("args[%d].low", i)
-		dataNames[5+2*i] = fmt.Sprintf("args[%d].high", i)
-	}
-}
+var dataNames = [dataSize / 4]string{"nr", "arch", "ip.low", "ip.high",
+	"args[0].low", "args[0].high", "args[1].low", "args[1].high", "args[2].low", "args[2].high",
+	"args[3].low", "args[3].high", "args[4].low", "args[4].high", "args[5].low", "args[5].high"}
 
 // String disassembles the program, one instruction a line, each with its
 // number; a jump names the numbers of its targets.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/belljar/belljar/syscalls"
 )
@@ -202,7 +203,7 @@ func (r *reader) offsetOf() (uint64, *SyntaxError) {
 	for r.next(); r.token != ")" && r.token != "" && len(words) < 16; r.next() {
 		words = append(words, r.token)
 	}
-	offset, ok := members[strings.Join(words, " ")]
+	offset, ok := members()[strings.Join(words, " ")]
 	if !ok || r.token != ")" {
 		return 0, r.failAt(start, "no member of struct seccomp_data")
 	}
@@ -210,14 +211,14 @@ func (r *reader) offsetOf() (uint64, *SyntaxError) {
 	return offset, nil
 }
 
-var members = func() map[string]uint64 {
+var members = sync.OnceValue(func() map[string]uint64 {
 	const head = "( struct seccomp_data , "
 	m := map[string]uint64{head + "nr": OffNr, head + "arch": OffArch, head + "instruction_pointer": 8}
 	for i := range 6 {
 		m[fmt.Sprintf("%sargs [ %d ]", head, i)] = uint64(OffArg(i))
 	}
 	return m
-}()
+})
 
 // constants are those of linux/bpf_common.h and linux/seccomp.h that the
 // tables of package syscalls lack or that belong to filters.
