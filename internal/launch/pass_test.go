@@ -1,0 +1,80 @@
+package launch_test
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/belljar/belljar"
+	"github.com/belljar/belljar/internal/launch"
+	"github.com/belljar/belljar/internal/testkit"
+	"github.com/belljar/belljar/policy"
+)
+
+func TestMain(m *testing.M) {
+	// Belljar opens a few descriptors once and keeps them, which is no leak.
+	_, _ = belljar.Run(context.Background(), belljar.Command{Args: []string{"/bin/true"}}, belljar.Options{})
+	testkit.Main(m)
+}
+
+// known is what the attacker takes for the pass.
+const known = 0x0123456789abcdef
+
+// attackPass runs, in a parked sandbox that waited for it, the program that puts
+// numbers into the sixth argument.
+func attackPass(t *testing.T, s belljar.Supervisor) (got int) {
+	t.Helper()
+	testkit.Parked(t)
+	runner := belljar.NewRunner(belljar.Options{Policy: policy.Observe(), Supervisor: s, Unshare: belljar.On, Containers: 1})
+	defer runner.Close()
+	cmd := belljar.Command{Args: append(testkit.Program(t, "escapes/pass", "dynamic"), strconv.FormatUint(known, 16))}
+	// The first sandbox is made when it is wanted, the second has waited.
+	for range 2 {
+		var out bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &out
+		res, err := runner.Run(context.Background(), cmd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, text, _ := strings.Cut(out.String(), "got ")
+		if got, err = strconv.Atoi(strings.TrimSpace(text)); err != nil {
+			t.Fatalf("%+v, output %q", res, out.String())
+		}
+	}
+	return got
+}
+
+// What lets a launch's calls pass helps no program: it cannot know it.
+func TestPassHolds(t *testing.T) {
+	for _, s := range []belljar.Supervisor{belljar.NoOne, belljar.Ptrace} {
+		if got := attackPass(t, s); got != 0 {
+			t.Errorf("%s: %d calls passed", s, got)
+		}
+	}
+}
+
+// A pass that the program knows lets its own calls pass.
+func TestPassMutant(t *testing.T) {
+	launch.KnowPass(t, known)
+	for _, s := range []belljar.Supervisor{belljar.NoOne, belljar.Ptrace} {
+		if got := attackPass(t, s); got == 0 {
+			t.Errorf("%s: no call passed, so the attack proves nothing", s)
+		}
+	}
+}
+
+// Nothing of the launch is in the registers with which a program starts.
+func TestRegistersAreCleared(t *testing.T) {
+	testkit.Parked(t)
+	launch.KnowPass(t, known)
+	runner := belljar.NewRunner(belljar.Options{Policy: policy.Judge(), Unshare: belljar.On, Containers: 1})
+	defer runner.Close()
+	for range 3 {
+		res, err := runner.Run(context.Background(), belljar.Command{Args: testkit.Program(t, "c/registers", "bare")})
+		if err != nil || res.Verdict != belljar.OK {
+			t.Errorf("%+v, %v", res, err)
+		}
+	}
+}
