@@ -156,6 +156,7 @@ func TestRulesAreCanonical(t *testing.T) {
 	must(t, os.MkdirAll(root+"/usr/lib", 0o755))
 	must(t, os.Symlink("usr/lib", root+"/lib"))
 	var r resolver
+	defer r.close()
 	for path, want := range map[string]string{
 		root + "/lib/x/y":  root + "/usr/lib/x/y",
 		root + "/lib":      root + "/usr/lib",

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/belljar/belljar/internal/sys"
+	"github.com/belljar/belljar/internal/testkit"
 )
 
 // jailKind in the environment makes the test binary a tracee in namespaces of
@@ -33,7 +34,8 @@ func TestMain(m *testing.M) {
 		io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	Warm()
+	testkit.Main(m)
 }
 
 func jailed(kind, dir string) error {
@@ -114,6 +116,7 @@ func resolveInJail(t *testing.T, kind string) {
 	th := startJail(t, kind, dir, outside)
 	number := strconv.Itoa(th.pid)
 	var r resolver
+	defer r.close()
 	for _, c := range []struct {
 		dir   int32
 		path  string
@@ -177,6 +180,7 @@ func TestForeignRoot(t *testing.T) {
 	}
 	th := startJail(t, "chroot", dir, os.Stdin)
 	var r resolver
+	defer r.close()
 	first := r.resolve(own(), &pathRequest{dir: atFDCWD, path: "/"}, nil)
 	first.close()
 	for path, want := range map[string]string{"/in": "/in", "/in/none/x": "/in/none/x"} {

@@ -99,6 +99,7 @@ func TestResolveAsKernel(t *testing.T) {
 	must(t, err)
 	defer dir.Close()
 	var r resolver
+	defer r.close()
 	rng := rand.New(rand.NewPCG(1, 2))
 	reached := 0
 	for range 20000 {
@@ -148,6 +149,7 @@ func FuzzResolve(f *testing.F) {
 	root := tree(f)
 	f.Chdir(root)
 	var r resolver
+	defer r.close()
 	f.Fuzz(func(t *testing.T, path string, noFollow bool) {
 		// Descriptors, threads and other processes come and go between the
 		// two lookups.
@@ -172,6 +174,7 @@ func TestResolveFixed(t *testing.T) {
 	fd := func(f *os.File) string { return strconv.Itoa(int(f.Fd())) }
 	pid := strconv.Itoa(os.Getpid())
 	var r resolver
+	defer r.close()
 	for _, c := range []struct {
 		p     pathRequest
 		path  string
@@ -245,6 +248,7 @@ func TestHeld(t *testing.T) {
 		must(t, err)
 		n := int(f.Fd())
 		var r resolver
+		defer r.close()
 		byLink := r.resolve(own(), &pathRequest{dir: atFDCWD, path: fmt.Sprintf("/proc/self/fd/%d", n)}, nil)
 		bySelf := r.resolve(own(), &pathRequest{dir: int32(n), self: true}, nil)
 		for _, o := range []object{byLink, bySelf} {
@@ -267,6 +271,7 @@ func TestDeleted(t *testing.T) {
 	defer f.Close()
 	must(t, os.Remove(name))
 	var r resolver
+	defer r.close()
 	o := r.resolve(own(), &pathRequest{dir: atFDCWD, path: fmt.Sprintf("/proc/self/fd/%d", f.Fd())}, nil)
 	defer o.close()
 	if o.kind != objDeleted || o.path != name {

@@ -1,7 +1,7 @@
 // Races for a peer that network rules refuse: an address is decided, and before
 // the kernel looks it is another one, or the descriptor is another socket. Tests
 // of network rules start the peers: what the forbidden one says, or gets, is a
-// win. "toggle" races for a call that waits and holds up who makes it: the
+// win, and so is to be where it is forbidden. "toggle" races for a call that waits and holds up who makes it: the
 // allowed peer lets nobody in. Arguments: KIND SECONDS ALLOWED FORBIDDEN.
 //
 // run: policy=observe args="memory 0.1 1 2" verdict=ok contains="wins 0,"
@@ -97,6 +97,31 @@ static int connects(int family) {
 	return got ? strstr(answer, "forbidden") ? 2 : 1 : 0;
 }
 
+// binds has won where the socket has the wrong port.
+static int binds(void) {
+	struct sockaddr_in own;
+	socklen_t len = sizeof own;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	if (fd < 0)
+		die("socket");
+	int got = bind(fd, &addr.any, size) == 0 && getsockname(fd, (void *)&own, &len) == 0;
+	close(fd);
+	return got ? own.sin_port == htons(atoi(forbidden)) ? 2 : 1 : 0;
+}
+
+// bindsName has won where the wrong file was made.
+static int bindsName(void) {
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (fd < 0)
+		die("socket");
+	int got = bind(fd, &addr.any, size) == 0;
+	close(fd);
+	if (unlink(forbidden) == 0)
+		return 2;
+	unlink(allowed);
+	return got;
+}
+
 static int connectsInet(void) { return connects(AF_INET); }
 static int connectsUnix(void) { return connects(AF_UNIX); }
 
@@ -133,6 +158,20 @@ static int mixes(void) {
 	return ok;
 }
 
+// mixesNames has won where the datagram socket was bound.
+static int mixesNames(void) {
+	struct sockaddr_in own;
+	socklen_t len = sizeof own;
+	int ok = bind(shared, &addr.any, size) == 0;
+	if (getsockname(socks[1], (void *)&own, &len) == 0 && own.sin_port != 0)
+		return 2;
+	if (ok) {
+		close(socks[0]);
+		socks[0] = socket(AF_INET, SOCK_STREAM, 0);
+	}
+	return ok;
+}
+
 int main(int argc, char **argv) {
 	if (argc != 5)
 		die("arguments");
@@ -146,11 +185,14 @@ int main(int argc, char **argv) {
 	} else if (strcmp(kind, "send") == 0) {
 		local(&addr.in, allowed);
 		attempt = sends;
-	} else if (strcmp(kind, "socket") == 0) {
+	} else if (strcmp(kind, "bind") == 0) {
+		local(&addr.in, allowed);
+		attempt = binds;
+	} else if (strcmp(kind, "socket") == 0 || strcmp(kind, "bindsocket") == 0) {
 		local(&addr.in, allowed);
 		socks[0] = socket(AF_INET, SOCK_STREAM, 0), socks[1] = socket(AF_INET, SOCK_DGRAM, 0);
 		shared = dup(socks[0]);
-		attacker = flipSocket, attempt = mixes;
+		attacker = flipSocket, attempt = *kind == 'b' ? mixesNames : mixes;
 	} else if (strcmp(kind, "toggle") == 0) {
 		struct itimerval timer = {{0, 5000}, {0, 5000}};
 		struct sigaction sa = {.sa_handler = nothing};
@@ -166,7 +208,7 @@ int main(int argc, char **argv) {
 		addr.un.sun_family = AF_UNIX;
 		strcpy(addr.un.sun_path, name);
 		size = sizeof addr.un;
-		attempt = connectsUnix;
+		attempt = strcmp(kind, "bindname") == 0 ? bindsName : connectsUnix;
 		attacker = name == allowed ? flipName : flipLink;
 		if (attacker == flipLink && ((unlink(name) < 0 && errno != ENOENT) || symlink(allowed, name) < 0))
 			die("symlink");
