@@ -8,8 +8,9 @@ import (
 // Decide returns what becomes of an access to the object at a path, as Allow,
 // Deny or Kill, and the rule that says so; the rule is nil where the default
 // decides. The path is the one that the kernel would reach, absolute and
-// clean. One that begins elsewhere, such as "pipe:[7]", matches no rule; one
-// that is absolute but not clean is killed, because no rule can be trusted on it.
+// clean. One that begins elsewhere, such as "pipe:[7]", matches no rule, but
+// where Stat is granted on every path, that counts for it, too; one that is
+// absolute but not clean is killed, because no rule can be trusted on it.
 //
 // Of the rules that match, one loses to any whose pattern is strictly
 // narrower. Of those that remain a refusal wins, a kill before a denial;
@@ -20,7 +21,13 @@ import (
 // Decide does not allocate once it has seen which rules match together, and its
 // time grows with the number of rules that match the path, not with that of others.
 func (s *FileSet) Decide(path string, want Access) (Action, *FileRule) {
+	if want == 0 {
+		want = Stat
+	}
 	if len(s.rules) == 0 || !strings.HasPrefix(path, "/") {
+		if want == Stat && s.looks {
+			return Action{Kind: Allow}, nil
+		}
 		return s.fallback, nil
 	}
 	if !isClean(path) {
@@ -28,17 +35,16 @@ func (s *FileSet) Decide(path string, want Access) (Action, *FileRule) {
 	}
 	var room [32]int32
 	matched, way := s.match(room[:0], path)
-	if want == 0 {
-		want = Stat
-	}
 	var refusal, granter *FileRule
 	var grants Access
 	for _, m := range matched {
 		if s.loses(m, matched) {
 			continue
 		}
-		r := &s.rules[s.patterns[m].rule]
+		i := s.patterns[m].rule
+		r := &s.rules[i]
 		switch {
+		case r.Grant == 0 && s.looked[i] && want == Stat: // as a grant on the same pattern says
 		case r.Grant == 0:
 			if refusal == nil || refusal.Do.Kind == Deny && r.Do.Kind == Kill {
 				refusal = r

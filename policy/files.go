@@ -43,22 +43,47 @@ func (f *Files) validate() *Error {
 		return errorAt(f.Pos, "files: default: paths are allowed, denied or killed, not trapped")
 	}
 	seen := map[string]*FileRule{}
+	looks := map[string]*FileRule{} // what grants Stat and no more
 	var bad *Error
 	for i := range f.Rules {
 		r := &f.Rules[i]
 		bad = bad.and(r.validate())
-		name := canonical(r.Pattern)
-		before := seen[name]
+		name, among := canonical(r.Pattern), seen
+		if r.Grant == Stat {
+			among = looks // which may stand beside anything
+		}
+		before := among[name]
 		switch {
 		case before == nil:
-			seen[name] = r
+			among[name] = r
 		case (before.Grant == 0) != (r.Grant == 0):
-			bad = bad.and(errorAt(r.Pos, "files: %q is both granted and refused%s", r.Pattern, alsoAt(before.Pos)))
+			err := errorAt(r.Pos, "files: %q is both granted and refused%s", r.Pattern, alsoAt(before.Pos))
+			err.Hint = "only stat can be granted on what is refused otherwise"
+			bad = bad.and(err)
 		case r.Grant == 0 || before.Grant == r.Grant:
 			bad = bad.and(errorAt(r.Pos, "files: %q is there twice%s", r.Pattern, alsoAt(before.Pos)))
 		}
 	}
 	return bad
+}
+
+// looked says of each rule whether it is a refusal beside a grant of Stat on the
+// same pattern: it refuses what is more than that.
+func looked(rules []FileRule) []bool {
+	all := make([]bool, len(rules))
+	granted := make(map[string]bool)
+	for i := range rules {
+		if rules[i].Grant == Stat {
+			granted[canonical(rules[i].Pattern)] = true
+		}
+	}
+	if len(granted) == 0 {
+		return all
+	}
+	for i := range rules {
+		all[i] = rules[i].Grant == 0 && granted[canonical(rules[i].Pattern)]
+	}
+	return all
 }
 
 func alsoAt(p Pos) string {

@@ -9,6 +9,8 @@ import (
 // any number of goroutines may use it.
 type FileSet struct {
 	rules    []FileRule
+	looked   []bool // by rule: a refusal of all but Stat
+	looks    bool   // Stat is granted on everything
 	fallback Action
 	nodes    []node    // a trie over components; 0 is the root
 	patterns []pattern // what the trie's nodes end
@@ -45,7 +47,7 @@ func (f *Files) Compile(dir string, canon func(string) string) (*FileSet, error)
 	if err := f.validate(); err != nil {
 		return nil, err
 	}
-	s := &FileSet{rules: append([]FileRule(nil), f.Rules...), fallback: f.Default.OrKill(), nodes: make([]node, 1, 1+3*len(f.Rules)), patterns: make([]pattern, 0, len(f.Rules))}
+	s := &FileSet{rules: append([]FileRule(nil), f.Rules...), looked: looked(f.Rules), fallback: f.Default.OrKill(), nodes: make([]node, 1, 1+3*len(f.Rules)), patterns: make([]pattern, 0, len(f.Rules))}
 	if !f.Decides() {
 		s.fallback = Action{Kind: Allow}
 	}
@@ -64,6 +66,7 @@ func (f *Files) Compile(dir string, canon func(string) string) (*FileSet, error)
 			s.add(i, reached)
 		}
 	}
+	s.looks = s.everywhere() && s.Uniform("/", Stat)
 	return s, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -82,6 +83,11 @@ func TestFileSetDecide(t *testing.T) {
 		{"not clean", []policy.FileRule{grant("/**", policy.Read)}, "/a/../b", policy.Read, "kill"},
 		{"no path", []policy.FileRule{grant("/**", policy.Read)}, "pipe:[7]", policy.Read, "kill"},
 		{"no rules", nil, "/a", policy.Write, "allow"},
+		{"refused but for looking", []policy.FileRule{grant("/**", policy.Read), grant("/a", policy.Stat), refuse("/a", 0)}, "/a", policy.Stat, "allow"},
+		{"refused behind looking", []policy.FileRule{grant("/**", policy.Read), grant("/a", policy.Stat), refuse("/a", 0)}, "/a", policy.Read, "kill"},
+		{"looking refused by another", []policy.FileRule{grant("/*/b", policy.Stat), refuse("/*/b", 0), refuse("/a/*", eacces)}, "/a/b", policy.Stat, "deny EACCES"},
+		{"looking at what has no path", []policy.FileRule{grant("/**", policy.Stat), grant("/a", policy.Stat), refuse("/a", 0)}, "pipe:[7]", policy.Stat, "allow"},
+		{"not looking at what has no path", []policy.FileRule{grant("/**", policy.Stat), refuse("/a", 0)}, "pipe:[7]", policy.Stat, "kill"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -226,6 +232,9 @@ func oracle(rules []policy.FileRule, path string, want policy.Access) policy.Act
 		if loses {
 			continue
 		}
+		if r.Grant == 0 && want == policy.Stat && slices.ContainsFunc(rules, func(o policy.FileRule) bool { return o.Grant == policy.Stat && o.Pattern == r.Pattern }) {
+			continue
+		}
 		if r.Grant == 0 && refusal.Kind != policy.Kill && (refusal.Kind == policy.Unset || r.Do.Kind == policy.Kill) {
 			refusal = r.Do
 		}
@@ -269,6 +278,9 @@ func randomRules(r *rand.Rand) []policy.FileRule {
 		rule := grant(pattern, policy.Access(1+r.IntN(15)))
 		if r.IntN(3) == 0 {
 			rule = refuse(pattern, []uint16{0, 2}[r.IntN(2)])
+			if r.IntN(3) == 0 {
+				rules = append(rules, grant(pattern, policy.Stat))
+			}
 		}
 		rules = append(rules, rule)
 	}

@@ -108,7 +108,8 @@ type Files struct {
 type FileRule struct {
 	Pattern string
 	// Grant is what the rule allows; 0 makes the rule a refusal with Do.
-	// Read, Write and Exec each imply Stat; Write and Exec imply Read.
+	// Read, Write and Exec each imply Stat; Write and Exec imply Read. A refusal
+	// beside a rule that grants Stat on the same pattern refuses all but that.
 	Grant Access
 	Do    Action // for Grant 0: Deny with an errno, or Kill
 	Pos   Pos

@@ -1,5 +1,7 @@
 package policy
 
+import "slices"
+
 // Uniform reports whether the rules grant want on a directory and on everything
 // that is or could be below it. dir is a canonical path.
 func (s *FileSet) Uniform(dir string, want Access) bool {
@@ -17,6 +19,9 @@ func (s *FileSet) Uniform(dir string, want Access) bool {
 	for i := range s.patterns {
 		p := &s.patterns[i]
 		grant := s.rules[p.rule].Grant
+		if s.looked[p.rule] {
+			grant = Stat
+		}
 		if grant&want == want || !touches(p.components, below[:len(below)-1]) {
 			continue
 		}
@@ -25,6 +30,25 @@ func (s *FileSet) Uniform(dir string, want Access) bool {
 		}
 	}
 	return true
+}
+
+// Looks reports whether the rules grant Stat on everything, whether it has a
+// path or not. Then no call that only looks needs a decision.
+func (s *FileSet) Looks() bool { return s.looks }
+
+// everywhere reports whether some rule, or the default, grants something on
+// every path. Few policies have one, and only those are worth a closer look.
+func (s *FileSet) everywhere() bool {
+	if s.fallback.Kind == Allow {
+		return true
+	}
+	for i := range s.patterns {
+		p := &s.patterns[i]
+		if s.rules[p.rule].Grant != 0 && !slices.ContainsFunc(p.components, func(c component) bool { return c.kind != anyDepth }) {
+			return true
+		}
+	}
+	return false
 }
 
 // outdone reports whether a rule that lacks a right changes nothing where

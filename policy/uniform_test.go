@@ -55,3 +55,46 @@ func TestUniform(t *testing.T) {
 		}
 	}
 }
+
+// TestLooks compares the answer with decisions on what there is.
+func TestLooks(t *testing.T) {
+	stat := func(pattern string) FileRule { return FileRule{Pattern: pattern, Grant: Stat} }
+	kill := func(pattern string) FileRule { return FileRule{Pattern: pattern, Do: Action{Kind: Kill}} }
+	read := FileRule{Pattern: "/**/a", Grant: Read}
+	for _, tt := range []struct {
+		name  string
+		rules []FileRule
+		allow bool // the default
+		want  bool
+	}{
+		{"observe", []FileRule{stat("/proc/*/mem"), kill("/proc/*/mem")}, true, true},
+		{"one refusal without", []FileRule{stat("/proc/*/mem"), kill("/proc/*/mem"), kill("/etc/shadow")}, true, false},
+		{"another spelling", []FileRule{stat("/proc/*/mem"), kill("/proc//*/./mem")}, true, true},
+		{"another pattern", []FileRule{stat("/proc/**"), kill("/proc/*/mem")}, true, false},
+		{"everything by a rule", []FileRule{stat("/**"), read}, false, true},
+		{"everything by two stars", []FileRule{stat("/**/**"), read}, false, true},
+		{"all but the root", []FileRule{stat("/**/*"), read}, false, false},
+		{"everything but one", []FileRule{stat("/**"), kill("/a")}, false, false},
+		{"nothing", []FileRule{read}, false, false},
+	} {
+		files := Files{Rules: tt.rules, Default: Action{Kind: Deny, Errno: 13}}
+		if tt.allow {
+			files.Default = Action{Kind: Allow}
+		}
+		set, err := files.Compile("/nowhere", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := set.Looks(); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+		all := true
+		for _, path := range []string{"/", "/a", "/etc/shadow", "/proc/7/mem", "/proc/7/task/8/mem", "/x/a", "pipe:[7]"} {
+			action, _ := set.Decide(path, Stat)
+			all = all && action.Kind == Allow
+		}
+		if all != tt.want {
+			t.Errorf("%s: everything may be looked at: %v, want %v", tt.name, all, tt.want)
+		}
+	}
+}

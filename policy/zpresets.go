@@ -485,7 +485,9 @@ func observePreset() *Policy {
 		{Call: "clone3", Do: Action{Kind: 2, Errno: 38}, Pos: Pos{File: "observe.yaml", Line: 9, Col: 14}},
 		{Call: "@dangerous", Do: Action{Kind: 3}, Pos: Pos{File: "observe.yaml", Line: 7, Col: 10}},
 	}, Files: Files{Rules: []FileRule{
-		{Pattern: "/proc/*/mem", Do: Action{Kind: 3}, Pos: Pos{File: "observe.yaml", Line: 34, Col: 10}},
-		{Pattern: "/proc/*/task/*/mem", Do: Action{Kind: 3}, Pos: Pos{File: "observe.yaml", Line: 34, Col: 25}},
-	}, Default: Action{Kind: 1}, Pos: Pos{File: "observe.yaml", Line: 35, Col: 12}}}
+		{Pattern: "/proc/*/mem", Grant: 1, Pos: Pos{File: "observe.yaml", Line: 36, Col: 10}},
+		{Pattern: "/proc/*/task/*/mem", Grant: 1, Pos: Pos{File: "observe.yaml", Line: 36, Col: 25}},
+		{Pattern: "/proc/*/mem", Do: Action{Kind: 3}, Pos: Pos{File: "observe.yaml", Line: 37, Col: 10}},
+		{Pattern: "/proc/*/task/*/mem", Do: Action{Kind: 3}, Pos: Pos{File: "observe.yaml", Line: 37, Col: 25}},
+	}, Default: Action{Kind: 1}, Pos: Pos{File: "observe.yaml", Line: 38, Col: 12}}}
 }

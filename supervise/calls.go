@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"slices"
 	"syscall"
 
 	"github.com/belljar/belljar/policy"
@@ -23,6 +24,13 @@ type pathCall struct {
 // own reports whether a call that the tracee makes itself does the same as one
 // that is made in its place, where nothing changes what its path means.
 func (c *pathCall) own() bool { return c.open != notOpen || c.continues || c.by.own }
+
+// looks reports whether the call does no more with a path than to look, and the
+// tracee's own call does the same as one made in its place: where everything may
+// be looked at there is nothing to decide.
+func (c *pathCall) looks() bool {
+	return c.by.own && !slices.ContainsFunc(c.paths, func(p pathArg) bool { return p.want != stat })
+}
 
 // pathArg says where a call keeps one path, what it does to the object, and
 // which of its flags change how the path is followed.

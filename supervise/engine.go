@@ -58,6 +58,7 @@ type Engine struct {
 	root     string // of the program, on the host
 
 	judges   bool // paths are decided, or observed
+	looks    bool // but not by calls that only look
 	identity identity
 	rules    rules
 	net      *policy.NetPlan // nil: no call reaches a peer that is decided as such
@@ -136,6 +137,7 @@ func (e *Engine) prepareRules(c *EngineConfig) error {
 	if err != nil {
 		return err
 	}
+	e.looks = c.Observe == nil && set.Looks()
 	e.rules = rules{set: set, pos: c.Policy.Files.Pos, dir: c.Dir}
 	e.rules.program = e.canonicalProgram(root, c.Program)
 	return nil
@@ -160,7 +162,7 @@ func (e *Engine) ForRun(program string) (*Engine, error) {
 		return nil, fmt.Errorf("policy engine: open root %s: %w", e.root, errno)
 	}
 	defer sys.CloseFile(root)
-	run := &Engine{policy: e.policy, table: e.table, user: e.user, observe: e.observe, root: e.root, judges: e.judges, identity: e.identity, rules: e.rules, net: e.net, sockets: e.sockets}
+	run := &Engine{policy: e.policy, table: e.table, user: e.user, observe: e.observe, root: e.root, judges: e.judges, looks: e.looks, identity: e.identity, rules: e.rules, net: e.net, sockets: e.sockets}
 	run.rules.program = run.canonicalProgram(root, program)
 	run.resolver.fixed, run.resolver.names = fixesRoot(e.policy), e.observe != nil
 	if len(e.policy.Counts) == 0 {
@@ -273,5 +275,5 @@ func (e *Engine) Traps(call string) bool {
 
 func (e *Engine) trapsNumber(nr int) bool {
 	p := &e.calls[nr]
-	return p.asks || len(p.counts) > 0 || p.net != nil || p.path != nil && e.judges
+	return p.asks || len(p.counts) > 0 || p.net != nil || p.path != nil && e.judges && !(e.looks && p.path.looks())
 }

@@ -282,3 +282,33 @@ func TestTrapCalls(t *testing.T) {
 		}
 	}
 }
+
+// TestLooking proves that calls which only look trap unless there is nothing
+// that they may not look at and nobody who observes them, and that all others trap.
+func TestLooking(t *testing.T) {
+	observe := policy.Observe()
+	refuses := policy.Extend(observe, &policy.Policy{Files: policy.Files{Rules: []policy.FileRule{{Pattern: "/etc/shadow", Do: policy.Action{Kind: policy.Kill}}}}})
+	for _, tt := range []struct {
+		name  string
+		cfg   EngineConfig
+		looks bool // such calls trap
+	}{
+		{"observe", EngineConfig{Policy: observe}, false},
+		{"observe and a refusal", EngineConfig{Policy: refuses}, true},
+		{"observe and an observer", EngineConfig{Policy: observe, Observe: func(*Trap, Decision) {}}, true},
+	} {
+		e, err := newEngine(t, tt.cfg).ForRun("")
+		must(t, err)
+		for _, call := range []string{"newfstatat", "statx", "statfs", "faccessat2", "readlinkat"} {
+			if got := e.Traps(call); got != tt.looks {
+				t.Errorf("%s: %s traps: %v", tt.name, call, got)
+			}
+		}
+		for _, call := range []string{"openat", "open_tree", "name_to_handle_at", "unlinkat", "execve", "chdir", "inotify_add_watch"} {
+			if !e.Traps(call) {
+				t.Errorf("%s: %s does not trap", tt.name, call)
+			}
+		}
+		e.Close()
+	}
+}
