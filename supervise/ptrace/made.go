@@ -98,7 +98,10 @@ func (t *Tracer) forgetCall(k *task) {
 // is the path that was decided.
 func (t *Tracer) open(tid int, k *task, o *supervise.Opening, canonical string) {
 	defer o.Close()
-	k.made = made{own: t.regs, slot: -1}
+	k.made = made{slot: -1}
+	if err := sys.ReadRegs(tid, &k.made.own); err != nil {
+		return // it is gone; another event says so
+	}
 	dir := sys.AT_FDCWD
 	path, ok := o.Path()
 	if !ok && o.Descriptor() < 0 {

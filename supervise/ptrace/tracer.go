@@ -117,7 +117,6 @@ type Tracer struct {
 	dying   atomic.Bool // the run is over: every tracee gets SIGKILL
 	outcome Outcome     // its Cause and Violation are guarded by mu
 	trap    supervise.Trap
-	regs    sys.Regs // at the trapped call
 	memory  memory
 	watch   watch
 	slots   slots

@@ -48,7 +48,8 @@ func (m *memory) Valid() bool { return true }
 // trapped decides the call at which tid is stopped and lets it run on.
 func (t *Tracer) trapped(tid int, k *task) {
 	t.outcome.Traps++
-	if err := sys.ReadRegs(tid, &t.regs); err != nil {
+	nr, args, err := sys.ReadTrap(tid)
+	if err != nil {
 		if err != syscall.ESRCH {
 			// Without the call there is no decision, so it is not made.
 			t.end(Violated, &Violation{PID: k.proc.pid})
@@ -56,7 +57,7 @@ func (t *Tracer) trapped(tid int, k *task) {
 		return
 	}
 	// A foreign architecture never gets here: the filter kills it.
-	t.trap.Arch, t.trap.Nr, t.trap.Args = t.cfg.Table, t.regs.Nr(), t.regs.Args()
+	t.trap.Arch, t.trap.Nr, t.trap.Args = t.cfg.Table, nr, args
 	t.trap.PID, t.trap.TID, t.trap.Tracee = k.proc.pid, tid, t.memory.of(tid)
 	t.trap.Alone, t.trap.ByName = t.alone(), k.again == 0
 
