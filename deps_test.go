@@ -39,13 +39,14 @@ var deps = map[string]row{
 	// The kernel's side. Only internal/sys is unsafe.
 	"internal/sys":    {unsafe: true, others: []string{"golang.org/x/sys/unix"}},
 	"internal/launch": {ours: []string{"internal/sys"}},
+	"internal/follow": {ours: []string{"internal/sys"}},
 	"internal/proc":   {ours: []string{"internal/sys"}},
 	"internal/kernel": {ours: []string{"internal/sys", "internal/proc"}},
 
 	// Supervisors: they share package supervise and never meet.
 	"supervise":        {ours: []string{"internal/proc", "internal/sys", "policy", "syscalls"}},
 	"supervise/notify": {ours: []string{"internal/proc", "internal/sys", "supervise", "syscalls"}},
-	"supervise/ptrace": {ours: []string{"internal/launch", "internal/proc", "internal/sys", "policy", "supervise", "syscalls"}},
+	"supervise/ptrace": {ours: []string{"internal/follow", "internal/launch", "internal/proc", "internal/sys", "policy", "supervise", "syscalls"}},
 
 	"learn":           {ours: []string{"policy", "syscalls", "trace"}},
 	"trace":           {ours: []string{"internal/proc", "policy", "supervise", "syscalls"}},
@@ -60,7 +61,7 @@ var deps = map[string]row{
 	"container": {ours: []string{"unshare"}},
 
 	// The root package puts all of it together.
-	"": {ours: []string{"cgroup", "container", "internal/kernel", "internal/launch", "internal/proc", "internal/sys", "landlock", "policy",
+	"": {ours: []string{"cgroup", "container", "internal/follow", "internal/kernel", "internal/launch", "internal/proc", "internal/sys", "landlock", "policy",
 		"seccomp", "seccomp/bpf", "supervise", "supervise/notify", "supervise/ptrace", "syscalls", "unshare"}},
 
 	// The command reaches no further down than the public packages.

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/belljar/belljar/cgroup"
+	"github.com/belljar/belljar/internal/follow"
 	"github.com/belljar/belljar/internal/kernel"
 	"github.com/belljar/belljar/internal/launch"
 	"github.com/belljar/belljar/internal/sys"
@@ -315,7 +316,7 @@ func (p *plan) trapCalls() map[string]bool {
 		}
 	}
 	if p.follows() {
-		for _, call := range ptrace.FollowCalls {
+		for _, call := range follow.Calls {
 			trap[call] = true
 		}
 	}
@@ -332,11 +333,11 @@ func (p *plan) opensFiles() bool {
 	return p.engine != nil && p.engine.Traps("openat")
 }
 
-// follows reports whether the tracer may move itself and the program to one CPU.
-// Code of the caller's, which runs on the tracer's thread, may start processes that
-// would stay there.
+// follows reports whether who answers may move itself and the program to one CPU.
+// Code of the caller's, which runs on the same thread, may start processes that
+// would stay there; a Watcher does not.
 func (p *plan) follows() bool {
-	return p.supervisor == Ptrace && p.opensFiles() && p.opts.Handler == nil && p.opts.Observe == nil && p.opts.Watch == nil
+	return p.opensFiles() && p.opts.Handler == nil && p.opts.Observe == nil
 }
 
 // alwaysTrap are the calls that trap whatever the policy says of them.

@@ -9,7 +9,8 @@ import (
 // see, signals, and the lives of threads. It decides nothing. Its methods are
 // called on the supervisor's thread while the thread that they are about is
 // stopped, one at a time; what they are given is valid only until they return,
-// and the run goes no further until then.
+// and the run goes no further until then. They start no processes: these would have the
+// thread's affinity, which may be that of one CPU.
 type Watcher interface {
 	// Watches reports whether calls of this name are to be shown. It is asked
 	// before the run.

@@ -17,6 +17,19 @@ func OneCPU(cpu int) CPUs {
 	return c
 }
 
+// Add puts a CPU into the set.
+func (c *CPUs) Add(cpu int) { c.set.Set(cpu) }
+
+// In reports whether all CPUs of the set are in another.
+func (c *CPUs) In(other *CPUs) bool {
+	for i, word := range c.set {
+		if word&^other.set[i] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // Has reports whether a CPU is in the set.
 func (c *CPUs) Has(cpu int) bool { return c.set.IsSet(cpu) }
 

@@ -259,10 +259,21 @@ func moveMemory(nr uintptr, pid int, addr uint64, b []byte) (int, error) {
 // ProcessCPU returns the user and system time of pid's threads, dead ones
 // included, but not its children's.
 func ProcessCPU(pid int) (time.Duration, error) {
-	const schedClock = 2 // CPUCLOCK_SCHED of the thread group, see clock_getcpuclockid(3)
+	return clock(pid, schedClock)
+}
+
+// ThreadCPU returns the user and system time of a thread of this process.
+func ThreadCPU(tid int) (time.Duration, error) { return clock(tid, schedClock|threadClock) }
+
+// The clocks of clock_getcpuclockid(3) and pthread_getcpuclockid(3).
+const (
+	schedClock  = 2 // CPUCLOCK_SCHED
+	threadClock = 4 // CPUCLOCK_PERTHREAD_MASK
+)
+
+func clock(id int, kind uintptr) (time.Duration, error) {
 	var ts syscall.Timespec
-	_, _, errno := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, uintptr(^pid)<<3|schedClock, uintptr(unsafe.Pointer(&ts)), 0)
-	if errno != 0 {
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, uintptr(^id)<<3|kind, uintptr(unsafe.Pointer(&ts)), 0); errno != 0 {
 		return 0, errno
 	}
 	return time.Duration(ts.Nano()), nil

@@ -22,6 +22,8 @@ type Lives interface {
 	Alone(tid int) bool
 	// Tasks is how many threads are alive.
 	Tasks() int
+	// Follow is told of a call before it is decided, by the thread that will decide it.
+	Follow(trap *supervise.Trap, thread int)
 	// Admit agrees to a decision or makes another of it.
 	Admit(*supervise.Trap, supervise.Decision) supervise.Decision
 	// Violate ends the run for a call that must not be made.
@@ -50,22 +52,27 @@ type Supervisor struct {
 	waiter   *sys.Waiter
 
 	threads sync.WaitGroup
-	workers atomic.Int32 // threads that receive
-	idle    atomic.Int32 // of these, those that wait for a call
+	workers atomic.Int32  // threads that receive
+	idle    atomic.Int32  // of these, those that wait for a call or serve one thread
+	caller  atomic.Int32  // the thread that made the last call,
+	row     atomic.Int32  // and how many before it
+	wanted  chan struct{} // takes one that has stepped aside
+	stopped chan struct{} // closed by Stop
 	over    atomic.Bool
 	waits   waits
 
 	traps, denied atomic.Int64
 }
 
-// maxWorkers bounds the threads that receive. One serves a program with one
-// thread; more serve threads that make calls at the same time.
+// maxWorkers bounds the threads that receive. One serves a thread that makes one call after
+// the other; more serve threads that make calls at the same time.
 var maxWorkers = int32(max(2, runtime.NumCPU()))
 
 // Start answers the calls that arrive at listener, which it owns from now on.
 // Stop must be called when no process of the run is left.
 func Start(listener int, cfg Config) (*Supervisor, error) {
-	s := &Supervisor{cfg: cfg, listener: sys.Listener(listener), waits: waits{listener: sys.Listener(listener)}}
+	s := &Supervisor{cfg: cfg, listener: sys.Listener(listener), waits: waits{listener: sys.Listener(listener)},
+		wanted: make(chan struct{}), stopped: make(chan struct{})}
 	var err error
 	if s.waiter, err = sys.NewWaiter(s.listener); err != nil {
 		sys.CloseFile(listener)
@@ -80,6 +87,7 @@ func Start(listener int, cfg Config) (*Supervisor, error) {
 // were refused softly.
 func (s *Supervisor) Stop() (traps, denied int64, err error) {
 	s.over.Store(true)
+	close(s.stopped)
 	err = s.waiter.Stop()
 	s.waits.stop()
 	s.threads.Wait()

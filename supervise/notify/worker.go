@@ -12,6 +12,7 @@ import (
 // call it keeps, so that none is allocated.
 type worker struct {
 	*Supervisor
+	thread int
 	call   sys.Notification
 	trap   supervise.Trap
 	tracee tracee
@@ -44,7 +45,7 @@ func (s *Supervisor) addWorker() {
 		if err := sys.BlockSignals(); err != nil {
 			return err
 		}
-		w := &worker{Supervisor: s}
+		w := &worker{Supervisor: s, thread: sys.ThreadID()}
 		for {
 			more, err := w.next()
 			if err != nil || !more {
@@ -64,9 +65,7 @@ func (w *worker) next() (more bool, err error) {
 		return true, nil // whoever asks for the next event is stopped
 	}
 	errno := w.listener.Receive(&w.call)
-	// While one thread lives it is the one that waits, so nobody else need be
-	// woken before it is answered.
-	alone := w.cfg.Lives.Tasks() <= 1
+	alone := errno == 0 && w.alone(int(w.call.TID))
 	if !alone {
 		if err := w.handOver(); err != nil {
 			return false, err
@@ -79,19 +78,60 @@ func (w *worker) next() (more bool, err error) {
 	default:
 		err = errno
 	}
-	if err == nil && alone {
-		return true, w.waiter.Rearm()
-	}
-	if !alone {
+	switch {
+	case err != nil:
+	case alone:
+		if err = w.waiter.Rearm(); err == nil {
+			more = w.stepAside()
+			return more, nil
+		}
+	default:
 		w.idle.Add(1)
 	}
 	return true, err
 }
 
+// alone reports whether nobody else need be woken before the call of a thread is answered: it
+// is the only one alive, or has made the calls before as well.
+func (w *worker) alone(tid int) bool {
+	if w.caller.Swap(int32(tid)) != int32(tid) {
+		w.row.Store(0)
+	} else if w.row.Add(1) >= enoughInRow {
+		return true
+	}
+	return w.cfg.Lives.Tasks() <= 1
+}
+
+// enoughInRow is after how many calls in a row by one thread the next is expected of it, too.
+const enoughInRow = 4
+
+// stepAside lets one thread serve calls that come from one: of several that wait, the kernel
+// wakes another each time. It waits until there is more to do, and returns false when the
+// run is over.
+func (w *worker) stepAside() bool {
+	if w.idle.Add(-1) == 0 {
+		w.idle.Add(1) // nobody else waits
+		return true
+	}
+	select {
+	case <-w.wanted:
+		w.idle.Add(1)
+		return true
+	case <-w.stopped:
+		return false
+	}
+}
+
 // handOver lets other workers receive while this one is busy.
 func (w *worker) handOver() error {
-	if w.idle.Add(-1) == 0 && w.workers.Load() < maxWorkers {
-		w.addWorker()
+	if w.idle.Add(-1) == 0 {
+		select {
+		case w.wanted <- struct{}{}:
+		default:
+			if w.workers.Load() < maxWorkers {
+				w.addWorker()
+			}
+		}
 	}
 	return w.waiter.Rearm()
 }
@@ -111,6 +151,7 @@ func (w *worker) handle() error {
 	w.trap.Arch, w.trap.Nr, w.trap.Args = w.cfg.Table, int(w.call.Nr), w.call.Args
 	w.trap.PID, w.trap.TID, w.trap.Tracee = pid, tid, &w.tracee
 	w.trap.Alone = w.cfg.Lives.Alone(tid)
+	w.cfg.Lives.Follow(&w.trap, w.thread)
 	d := w.cfg.Handler.Handle(&w.trap)
 	d = w.cfg.Lives.Admit(&w.trap, d)
 	switch {

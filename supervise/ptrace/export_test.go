@@ -1,9 +1,6 @@
 package ptrace
 
-import (
-	"testing"
-	"time"
-)
+import "testing"
 
 // AlwaysAlone makes tracers believe that no task has company until the test
 // ends.
@@ -23,22 +20,4 @@ func WithoutSeal(t *testing.T) {
 func WithoutGuard(t *testing.T) {
 	guard = false
 	t.Cleanup(func() { guard = true })
-}
-
-// FollowEarly makes tracers follow programs that trap however slowly, and until
-// something else than a pause lets them go, until the test ends.
-func FollowEarly(t *testing.T) {
-	before := pace
-	pace.burst, pace.slack, pace.pause = time.Hour, time.Hour, time.Hour
-	t.Cleanup(func() { pace = before })
-}
-
-// Followed is how many CPUs there are on which tracers hold programs.
-func Followed() (n int) {
-	for i := range followed {
-		if followed[i].Load() {
-			n++
-		}
-	}
-	return n
 }

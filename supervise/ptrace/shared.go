@@ -1,6 +1,7 @@
 package ptrace
 
 import (
+	"strings"
 	"syscall"
 
 	"github.com/belljar/belljar/internal/sys"
@@ -38,6 +39,7 @@ func (t *Tracer) Alone(tid int) bool {
 // memory before another program replaces it.
 func (t *Tracer) Admit(trap *supervise.Trap, d supervise.Decision) supervise.Decision {
 	if d.Kind != supervise.Allow {
+		t.unseen(&d)
 		return d // whoever answers also closes what is in it
 	}
 	t.mu.Lock()
@@ -49,7 +51,36 @@ func (t *Tracer) Admit(trap *supervise.Trap, d supervise.Decision) supervise.Dec
 	return t.admit(trap, k, d)
 }
 
+// Follow tells of a call that the calling thread, whose number is thread, is about to
+// decide: who makes many of them is kept on its CPU.
+func (t *Tracer) Follow(trap *supervise.Trap, thread int) {
+	if !t.cfg.Follow {
+		return
+	}
+	if trap.TID == trap.PID {
+		t.follow.Trap(trap.PID, thread)
+	} else {
+		t.follow.Other()
+	}
+	switch {
+	case !t.masks[trap.Nr]:
+	case trap.Name() == "sched_setaffinity":
+		t.follow.Leave() // the program looks after that itself
+	default:
+		t.follow.Release()
+	}
+}
+
+// unseen lets the program see its own affinity: a process's status in procfs tells it whenever
+// it is read.
+func (t *Tracer) unseen(d *supervise.Decision) {
+	if t.cfg.Follow && strings.HasPrefix(d.Path, "/proc/") && strings.HasSuffix(d.Path, "/status") {
+		t.follow.Leave()
+	}
+}
+
 func (t *Tracer) admit(trap *supervise.Trap, k *task, d supervise.Decision) supervise.Decision {
+	t.unseen(&d)
 	if d.Kind != supervise.Allow {
 		return d
 	}

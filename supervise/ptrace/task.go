@@ -63,7 +63,7 @@ func (t *Tracer) add(tid, pid int) *task {
 	t.tasks[tid] = k
 	t.usage.Tasks++
 	t.usage.TasksPeak = max(t.usage.TasksPeak, t.usage.Tasks)
-	t.follow.joined(tid)
+	t.follow.Joined(tid)
 	return k
 }
 
@@ -110,6 +110,7 @@ func (t *Tracer) exiting(tid int, k *task) {
 		return
 	}
 	p := k.proc
+	t.follow.Ended(tid)
 	if p.threads == 1 {
 		t.measure(tid, p)
 	}

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/belljar/belljar/internal/follow"
 	"github.com/belljar/belljar/internal/sys"
 	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/supervise"
@@ -48,9 +49,9 @@ type Config struct {
 	Handled map[string]bool
 	// Guard says that the kernel cannot seal memory, and that GuardCalls trap.
 	Guard bool
-	// Follow says that a program with one task may be held on one CPU with the
-	// tracer. The filter must trap FollowCalls and all calls that open, and no
-	// code on the tracer's thread may start processes, which would stay there.
+	// Follow says that a process may be held on one CPU with the thread that answers
+	// its calls. The filter must trap follow.Calls and all calls that open, and no
+	// code on that thread may start processes, which would stay there.
 	Follow bool
 	// Started is called on the tracer's thread when the root process has
 	// executed its program, RootEnded when it has ended and all others were
@@ -110,9 +111,10 @@ type Tracer struct {
 	again   map[int]bool // numbers of Config.Restart
 	guard   map[int]bool // numbers of the calls that map memory
 	made    map[int]bool // numbers of the calls that the tracer makes tasks make
-	masks   map[int]bool // numbers of FollowCalls
+	masks   map[int]bool // numbers of follow.Calls
 	number  struct{ openat2, mmap, mseal, fcntl int }
 	root    int
+	thread  int // that the tracer is
 
 	dying   atomic.Bool // the run is over: every tracee gets SIGKILL
 	outcome Outcome     // its Cause and Violation are guarded by mu
@@ -122,7 +124,7 @@ type Tracer struct {
 	slots   slots
 	waiting map[int]*waiting
 	dropped []*supervise.Waiting // given up, maybe not over
-	follow  follower
+	follow  follow.Follower
 	early   map[int]int // tasks that ended before the process that made them told of them
 
 	mu    sync.Mutex // guards what follows
@@ -165,6 +167,7 @@ func Seize(root int, cfg Config) (*Tracer, error) {
 	t := &Tracer{
 		cfg:     cfg,
 		root:    root,
+		thread:  sys.ThreadID(),
 		pidfd:   pidfd,
 		spawn:   calls(cfg.Table, SpawnCalls...),
 		exec:    calls(cfg.Table, ExecCalls...),
@@ -172,7 +175,7 @@ func Seize(root int, cfg Config) (*Tracer, error) {
 		again:   calls(cfg.Table, slices.Collect(maps.Keys(cfg.Restart))...),
 		guard:   calls(cfg.Table, GuardCalls...),
 		made:    calls(cfg.Table, "openat2", "mmap", "mseal", "fcntl"),
-		masks:   calls(cfg.Table, FollowCalls...),
+		masks:   calls(cfg.Table, follow.Calls...),
 		grow: calls(cfg.Table, "write", "writev", "pwrite64", "pwritev", "pwritev2", "sendfile", "splice",
 			"copy_file_range", "truncate", "ftruncate", "fallocate"),
 		early: make(map[int]int),
@@ -184,7 +187,9 @@ func Seize(root int, cfg Config) (*Tracer, error) {
 	t.number.mmap, _ = cfg.Table.Number("mmap")
 	t.number.mseal, _ = cfg.Table.Number("mseal")
 	t.number.fcntl, _ = cfg.Table.Number("fcntl")
-	t.follow.prepare(t)
+	if cfg.Follow {
+		t.follow.Start()
+	}
 	// Until it executes its program, the root process borrows the memory of
 	// the process that launched it.
 	t.add(root, root).proc.borrowed = true
@@ -215,7 +220,7 @@ func (t *Tracer) close() {
 func (t *Tracer) Run() (*Outcome, error) {
 	defer t.close()
 	defer t.abandon()
-	defer t.follow.release()
+	defer t.follow.Leave()
 	var status syscall.WaitStatus
 	var usage syscall.Rusage
 	for {

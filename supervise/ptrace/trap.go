@@ -61,10 +61,9 @@ func (t *Tracer) trapped(tid int, k *task) {
 	t.trap.PID, t.trap.TID, t.trap.Tracee = k.proc.pid, tid, t.memory.of(tid)
 	t.trap.Alone, t.trap.ByName = t.alone(), k.again == 0
 
-	t.followTrap()
+	t.Follow(&t.trap, t.thread)
 	t.entered(k)
 	d := t.decide(k)
-	t.followDecided(d)
 	t.decided(k, d)
 	if d.Kind != supervise.Open {
 		k.again = 0

@@ -71,6 +71,19 @@ static int burst(const char *path) {
 	return getpid();
 }
 
+// become_child goes on as a child, for which the parent waits.
+static int become_child(void) {
+	pid_t pid = fork();
+	if (pid < 0)
+		die("fork");
+	if (pid > 0) {
+		if (waitpid(pid, NULL, 0) != pid)
+			die("waitpid");
+		exit(0);
+	}
+	return getppid();
+}
+
 int main(int argc, char **argv) {
 	char c;
 	setlinebuf(stdout);
@@ -80,6 +93,7 @@ int main(int argc, char **argv) {
 		case 'o': printf("%d\n", own()); break;
 		case 't': printf("%d\n", of_thread()); break;
 		case 'c': printf("%d\n", of_child()); break;
+		case 'f': printf("%d\n", become_child()); break;
 		case 's': printf("%d\n", in_status()); break;
 		case '1': printf("%d\n", restrict_to_one()); break;
 		}
