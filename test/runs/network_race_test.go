@@ -98,11 +98,21 @@ func TestNetworkRaces(t *testing.T) {
 				if in.Private() && kind == "link" {
 					opts.Root, opts.Unshare = nil, belljar.Off // its links are in the directory that it may change
 				}
-				res, out := run(t, belljar.Command{Args: append([]string{program}, c.args(kind, "0.5")...), Dir: c.dir}, opts)
-				var wins, had, tries int
-				fmt.Sscanf(out.Stdout.String(), "wins %d, had %d, tries %d", &wins, &had, &tries)
-				if res.Verdict != belljar.OK || wins != 0 || had == 0 && !strings.HasSuffix(kind, "socket") || tries < 10 {
-					t.Errorf("%+v\n%s%s", brief(res), out.Stdout.String(), out.Stderr.String())
+				// A busy machine leaves an attacker few tries in half a second.
+				var had, tries int
+				for n := 0; n < 20 && (tries < 10 || had == 0); n++ {
+					res, out := run(t, belljar.Command{Args: append([]string{program}, c.args(kind, "0.5")...), Dir: c.dir}, opts)
+					var wins, h, tried int
+					fmt.Sscanf(out.Stdout.String(), "wins %d, had %d, tries %d", &wins, &h, &tried)
+					if res.Verdict != belljar.OK || wins != 0 || tried == 0 {
+						t.Fatalf("%+v\n%s%s", brief(res), out.Stdout.String(), out.Stderr.String())
+					}
+					if had, tries = had+h, tries+tried; strings.HasSuffix(kind, "socket") {
+						had = max(had, 1) // its own socket may always be the wrong one
+					}
+				}
+				if tries < 10 || had == 0 {
+					t.Errorf("had %d of %d tries: nothing is proved", had, tries)
 				}
 			})
 		})
