@@ -119,10 +119,22 @@ type compiler struct {
 	decides func(call string) bool
 }
 
-// architectures returns the root: one section for each AUDIT_ARCH.
+// architectures returns the root: one section for each AUDIT_ARCH, or where
+// there is one only, its numbers first: a call that is killed by its number is
+// killed whatever the architecture is, two instructions earlier.
 func (c *compiler) architectures() bpf.Node {
 	tables := append([]*syscalls.Table{c.Table}, c.Also...)
 	root := c.graph.Return(bpf.KillProcess)
+	if !slices.ContainsFunc(c.Also, func(t *syscalls.Table) bool { return t.Audit != c.Table.Audit }) {
+		spans, kills := c.section(tables)
+		if !kills {
+			return c.native(c.Table, c.number(spans), root)
+		}
+		for i := range spans {
+			spans[i].node = c.native(c.Table, spans[i].node, root)
+		}
+		return c.number(spans)
+	}
 	var done []uint32
 	// The last test that is built is the first that is made.
 	for _, t := range slices.Backward(tables) {
@@ -131,18 +143,28 @@ func (c *compiler) architectures() bpf.Node {
 		}
 		done = append(done, t.Audit)
 		same := slices.DeleteFunc(slices.Clone(tables), func(other *syscalls.Table) bool { return other.Audit != t.Audit })
-		root = c.graph.Test(bpf.Test{Offset: bpf.OffArch, Mask: all32, Op: bpf.JEQ, K: t.Audit}, c.section(same), root)
+		spans, _ := c.section(same)
+		root = c.native(t, c.number(spans), root)
 	}
 	return root
 }
 
-// section decides the calls of tables that share an AUDIT_ARCH.
-func (c *compiler) section(tables []*syscalls.Table) bpf.Node {
+// native returns the node that goes to yes for calls of a table's AUDIT_ARCH.
+func (c *compiler) native(t *syscalls.Table, yes, no bpf.Node) bpf.Node {
+	return c.graph.Test(bpf.Test{Offset: bpf.OffArch, Mask: all32, Op: bpf.JEQ, K: t.Audit}, yes, no)
+}
+
+// number returns the node that finds a call's number among spans.
+func (c *compiler) number(spans []span) bpf.Node { return search(&c.graph, bpf.OffNr, all32, spans) }
+
+// section returns what decides the calls of tables that share an AUDIT_ARCH, and
+// whether it kills some of them.
+func (c *compiler) section(tables []*syscalls.Table) (spans []span, kills bool) {
 	kill, fallback := c.graph.Return(bpf.KillProcess), c.graph.Return(c.fallback)
 	if !c.decides("") {
 		fallback = c.graph.Return(bpf.Allow)
 	}
-	spans := []span{{first: 0, node: fallback}}
+	spans = []span{{first: 0, node: fallback}}
 	if tables[0].Audit == syscalls.AMD64.Audit {
 		// Without a table for it, each half of the numbers is killed.
 		spans = []span{{first: 0, node: kill}, {first: x32Bit, node: kill}, {first: all32, node: fallback}}
@@ -155,6 +177,7 @@ func (c *compiler) section(tables []*syscalls.Table) bpf.Node {
 	for _, t := range tables {
 		for nr, name := range t.Calls() {
 			n := c.call(t, name)
+			kills = kills || n == kill
 			spans = append(spans, span{first: uint32(nr), node: n, weight: c.weight(name, n)}, span{first: uint32(nr) + 1, node: fallback})
 		}
 	}
@@ -162,8 +185,7 @@ func (c *compiler) section(tables []*syscalls.Table) bpf.Node {
 	slices.SortStableFunc(spans, func(a, b span) int {
 		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(b.weight, a.weight))
 	})
-	spans = slices.CompactFunc(spans, func(a, b span) bool { return a.first == b.first })
-	return search(&c.graph, bpf.OffNr, all32, spans)
+	return slices.CompactFunc(spans, func(a, b span) bool { return a.first == b.first }), kills
 }
 
 // rare is the weight of a call that programs hardly make, of 10,000. It keeps the

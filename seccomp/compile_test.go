@@ -96,6 +96,25 @@ func TestForeignCallsAreKilled(t *testing.T) {
 	}
 }
 
+// Whichever of number and architecture a filter looks at first, no number of
+// another architecture passes, not even one that is allowed at home.
+func TestForeignNumbersAreKilled(t *testing.T) {
+	for _, name := range policy.Presets() {
+		p, _ := policy.Preset(name)
+		prog, err := seccomp.Compile(p, seccomp.Options{Table: syscalls.AMD64})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for nr := range int32(1000) {
+			for _, arch := range []uint32{0, syscalls.I386.Audit, syscalls.ARM64.Audit} {
+				if got, _, err := prog.Run(bpf.Data{Nr: nr, Arch: arch}); err != nil || got != bpf.KillProcess {
+					t.Fatalf("%s: %d of architecture %#x: %s, %v", name, nr, arch, bpf.AnswerString(got), err)
+				}
+			}
+		}
+	}
+}
+
 // The launch's execve passes once its three pointers are right, and only then.
 func TestExecToken(t *testing.T) {
 	token := [3]uint64{0x7f0012345678, 0x7f0012345700, 0xc000010000}

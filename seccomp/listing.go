@@ -17,6 +17,7 @@ func Listing(p bpf.Program) string {
 	}
 	l := lister{program: p, states: make([]state, len(p)), labels: map[int]string{}}
 	l.flow()
+	l.assume()
 	l.label()
 	var b strings.Builder
 	for i := range p {
@@ -101,6 +102,26 @@ func (l *lister) flow() {
 			to(i+1+int(in.Jt), s.where(in))
 		default:
 			to(i+1, s.after(in))
+		}
+	}
+}
+
+// assume lets numbers have names before the architecture is tested, where a
+// program answers all but one at once: only of that one do numbers tell anything.
+func (l *lister) assume() {
+	only := uint32(0)
+	for i, in := range l.program {
+		if s := l.states[i]; !s.reached || !s.loaded || s.offset != bpf.OffArch || in.Op&7 != bpf.JMP || in.Op == bpf.JMP|bpf.JA {
+			continue
+		}
+		if in.Op != bpf.JMP|bpf.JEQ|bpf.K || only != 0 && only != in.K || l.program[i+1+int(in.Jf)].Op != bpf.RET|bpf.K {
+			return
+		}
+		only = in.K
+	}
+	for i := range l.states {
+		if l.states[i].arch == 0 {
+			l.states[i].arch = only
 		}
 	}
 }

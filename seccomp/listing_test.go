@@ -38,22 +38,52 @@ func ExampleListing() {
 	}
 	fmt.Print(seccomp.Listing(filter))
 	// Output:
-	// 0000         load arch
-	// 0001         unless arch == amd64: kill-process
-	// 0002         load nr
-	// 0003         unless nr >= 2 (open): allow
-	// 0004         unless nr >= 17 (pread64): goto L1
-	// 0005         if nr == 231 (exit_group): allow, else kill-process
-	// 0006  L1:    unless nr == 8 (lseek): goto L2
-	// 0007         load arg 1 high
-	// 0008         if arg 1 high >= 1: kill-process, else allow
-	// 0009  L2:    if nr == 16 (ioctl): goto L3, else kill-process
-	// 0010         kill-process
-	// 0011  L3:    load arg 1
-	// 0012         if arg 1 == TCGETS: allow
-	// 0013         if arg 1 == TIOCGWINSZ: allow, else errno 25
-	// 0014         errno 25
-	// 0015         allow
+	// 0000         load nr
+	// 0001         unless nr >= 2 (open): goto L1
+	// 0002         unless nr >= 17 (pread64): goto L2
+	// 0003         unless nr == 231 (exit_group): kill-process
+	// 0004  L1:    load arch
+	// 0005         if arch == amd64: allow, else kill-process
+	// 0006  L2:    unless nr == 8 (lseek): goto L3
+	// 0007         load arch
+	// 0008         unless arch == amd64: kill-process
+	// 0009         load arg 1 high
+	// 0010         if arg 1 high >= 1: kill-process, else allow
+	// 0011  L3:    unless nr == 16 (ioctl): kill-process
+	// 0012         load arch
+	// 0013         if arch == amd64: goto L4, else kill-process
+	// 0014         kill-process
+	// 0015  L4:    load arg 1
+	// 0016         if arg 1 == TCGETS: allow
+	// 0017         if arg 1 == TIOCGWINSZ: allow, else errno 25
+	// 0018         errno 25
+	// 0019         allow
+}
+
+// Before the architecture is known a number has a name only where no other
+// architecture's calls come further than its test.
+func TestListingNamesNumbers(t *testing.T) {
+	const other = 0x40000003 // i386
+	nr, arch := bpf.Instruction{Op: bpf.LD | bpf.W | bpf.ABS}, bpf.Instruction{Op: bpf.LD | bpf.W | bpf.ABS, K: bpf.OffArch}
+	is := func(k uint32, jt, jf uint8) bpf.Instruction {
+		return bpf.Instruction{Op: bpf.JMP | bpf.JEQ | bpf.K, K: k, Jt: jt, Jf: jf}
+	}
+	allow, kill := bpf.Instruction{Op: bpf.RET | bpf.K, K: bpf.Allow}, bpf.Instruction{Op: bpf.RET | bpf.K, K: bpf.KillProcess}
+	for name, test := range map[string]struct {
+		p     bpf.Program
+		named bool
+	}{
+		"one":           {bpf.Program{nr, is(2, 0, 2), arch, is(syscalls.AMD64.Audit, 1, 0), kill, allow}, true},
+		"none":          {bpf.Program{nr, is(2, 0, 1), kill, allow}, false},
+		"two":           {bpf.Program{nr, is(2, 0, 4), arch, is(syscalls.AMD64.Audit, 2, 0), is(other, 1, 0), kill, allow}, false},
+		"all but one":   {bpf.Program{nr, is(2, 0, 2), arch, is(syscalls.AMD64.Audit, 0, 1), kill, allow}, true},
+		"others go on":  {bpf.Program{nr, is(2, 0, 4), arch, is(syscalls.AMD64.Audit, 2, 0), nr, is(3, 1, 0), kill, allow}, false},
+		"not by number": {bpf.Program{nr, is(2, 0, 2), arch, {Op: bpf.JMP | bpf.JGE | bpf.K, K: syscalls.AMD64.Audit, Jt: 1}, kill, allow}, false},
+	} {
+		if text := seccomp.Listing(test.p); strings.Contains(text, "2 (open)") != test.named {
+			t.Errorf("%s: named is not %t in\n%s", name, test.named, text)
+		}
+	}
 }
 
 func ExampleExplain() {
