@@ -174,6 +174,17 @@ func WriteSignalInfo(pid int, info *SignalInfo) error {
 // SiTkill is the code of a signal that was sent with tgkill(2).
 const SiTkill = -6
 
+// SiNudge is the code of what Nudge sends, which nothing else has.
+const SiNudge = -0x424a
+
+// Nudge sends a thread a signal that is for its tracer alone: before the thread
+// runs on, it stops there.
+func Nudge(pid, tid int, sig syscall.Signal) syscall.Errno {
+	info := SignalInfo{Signo: int32(sig), Code: SiNudge}
+	_, _, errno := syscall.RawSyscall6(unix.SYS_RT_TGSIGQUEUEINFO, uintptr(pid), uintptr(tid), uintptr(sig), uintptr(unsafe.Pointer(&info)), 0, 0)
+	return errno
+}
+
 // SiSyscall is the code of a SIGSYS that a seccomp filter sent.
 const SiSyscall = 1
 

@@ -24,9 +24,8 @@ func (w *worker) openLater(o *supervise.Opening) {
 			switch why {
 			case gone:
 				return nil
-			case toRestart:
-				errno = supervise.Restart
-				s.cfg.Lives.Interrupted(waits.tid)
+			case toRestart, toLook:
+				errno = s.restart(waits, why)
 			}
 		}
 		return s.hand(id, o, fd, errno)
@@ -56,11 +55,7 @@ func (w *worker) answerLater(d supervise.Decision) {
 		}
 		d := d.Waiting.Interrupted()
 		if d.Errno == supervise.Restart {
-			if why == toFail {
-				d.Errno = syscall.EINTR
-			} else {
-				s.cfg.Lives.Interrupted(trap.TID)
-			}
+			d.Errno = s.restart(waits, why)
 		}
 		if err := s.answer(id, &trap, d); err != nil {
 			s.fail(err)

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/belljar/belljar/internal/sys"
 	"github.com/belljar/belljar/supervise"
@@ -31,6 +32,9 @@ type Lives interface {
 	// Interrupted takes note that a call of thread tid is answered with
 	// ERESTARTSYS.
 	Interrupted(tid int)
+	// Nudge makes thread tid look for signals when its call is answered, by a
+	// signal that it does not block, and reports whether it will.
+	Nudge(tid int, sig syscall.Signal) bool
 	// Dying reports whether the run is over: no call is to be made any more.
 	Dying() bool
 }

@@ -1,11 +1,14 @@
 package notify
 
 import (
+	"math/bits"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/belljar/belljar/internal/proc"
 	"github.com/belljar/belljar/internal/sys"
+	"github.com/belljar/belljar/supervise"
 )
 
 // waits are the calls that take as long as somebody else likes. The threads
@@ -26,7 +29,8 @@ type wait struct {
 	tid       int
 	interrupt func() // makes it end soon; called once
 	why       reason
-	pending   bool // a signal waited when it was looked at last
+	pending   bool           // a signal waited when it was looked at last
+	nudge     syscall.Signal // one that the thread does not block, or 0
 }
 
 // reason is why a call was interrupted.
@@ -36,7 +40,7 @@ const (
 	notInterrupted reason = iota
 	gone                  // nobody waits for it any more
 	toRestart             // its thread has a signal to handle
-	toFail                // its process has one, which may be the thread's
+	toLook                // its process has one, which may be the thread's
 )
 
 // look is how often signals are looked for.
@@ -124,12 +128,32 @@ func (w *waits) judge(c *wait) reason {
 	case !handles(&st, st.ShdPnd):
 	case pending:
 		// No other thread of the process has taken it. Whether the kernel has
-		// picked this one cannot be seen, and only then may the call restart.
-		return toFail
+		// picked this one cannot be seen.
+		c.nudge = nudge(st.SigBlk)
+		return toLook
 	default:
 		c.pending = true
 	}
 	return notInterrupted
+}
+
+// nudge is a signal for Lives.Nudge, of the real-time signals, which may be
+// pending twice: the C library's own are almost never blocked. 0 is none.
+func nudge(blocked uint64) syscall.Signal {
+	const firstRealTime = 32
+	free := ^blocked &^ (1<<(firstRealTime-1) - 1)
+	return syscall.Signal(bits.Len64(free))
+}
+
+// restart is the error of a call that a signal ended. It lets the thread look for
+// signals, handle one, and make the call anew if that is what its handler wants.
+func (s *Supervisor) restart(c *wait, why reason) syscall.Errno {
+	if why == toLook && (c.nudge == 0 || !s.cfg.Lives.Nudge(c.tid, c.nudge)) {
+		// A thread that is not about to look would see the kernel's own error.
+		return syscall.EINTR
+	}
+	s.cfg.Lives.Interrupted(c.tid)
+	return supervise.Restart
 }
 
 // ignored are the signals that do nothing if there is no handler: SIGCHLD,

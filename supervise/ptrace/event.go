@@ -70,6 +70,10 @@ func (t *Tracer) stopped(pid int, sig syscall.Signal) {
 
 // signalled handles a signal that is about to be delivered, and delivers it.
 func (t *Tracer) signalled(pid int, k *task, sig syscall.Signal) {
+	if k.nudged(pid) {
+		sys.Cont(pid, 0)
+		return
+	}
 	k.forking.Store(false)
 	fromItself(pid, sig)
 	t.watchSignal(pid, k, sig)

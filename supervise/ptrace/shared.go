@@ -176,6 +176,41 @@ func (t *Tracer) Interrupted(tid int) {
 	}
 }
 
+// Nudge makes thread tid look for signals as soon as its call is answered: one
+// that its process has is not the thread's to handle unless the kernel has chosen
+// it, which cannot be seen. Without a signal to handle it makes the call anew. The
+// signal that is sent for this is one that the thread does not block, and that may
+// be pending twice, so that none of the program's own is lost; the program never
+// gets it. It reports whether that is certain.
+func (t *Tracer) Nudge(tid int, sig syscall.Signal) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k := t.tasks[tid]
+	if k == nil {
+		return false
+	}
+	k.nudges.Add(1)
+	if sys.Nudge(k.proc.pid, tid, sig) != 0 {
+		k.nudges.Add(-1)
+		return false
+	}
+	return true
+}
+
+// nudged reports whether the signal at whose delivery a task is stopped was a
+// nudge.
+func (k *task) nudged(tid int) bool {
+	if k.nudges.Load() == 0 {
+		return false
+	}
+	var info sys.SignalInfo
+	if sys.ReadSignalInfo(tid, &info) != nil || info.Code != sys.SiNudge {
+		return false
+	}
+	k.nudges.Add(-1)
+	return true
+}
+
 // restart lets a task that is about to handle a signal make its call anew
 // afterwards, if the signal came before the other supervisor had received the
 // call: such a call has not begun, and no program expects it to be interrupted.

@@ -20,6 +20,8 @@ type task struct {
 	forking atomic.Bool
 	// interrupted: its call was answered with ERESTARTSYS.
 	interrupted atomic.Bool
+	// nudges were sent to it and have not arrived.
+	nudges atomic.Int32
 
 	call   entering
 	raised syscall.Signal // by the call that was made in its place last
