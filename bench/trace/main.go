@@ -1,7 +1,8 @@
 // Command trace compares what "belljar trace" costs with what "strace -f" costs
 // for the same program in the same run. Each way is run in turn, round after
-// round; it prints medians and the ratio to strace -f. The ways with names of
-// descriptors (strace -y) do more and are shown beside.
+// round; it prints medians, and that of the ratios to strace -f in the same round. The ways with names of
+// descriptors (strace -y) do more and are shown beside, and so is the floor: a
+// tracer in C that stops at each call and at its return and does nothing.
 package main
 
 import (
@@ -47,6 +48,8 @@ var ways = []way{
 	{"strace -f", []string{"strace", "-f", "-o", "{dir}/log", "--"}},
 	{"strace -f -y", []string{"strace", "-f", "-y", "-o", "{dir}/log", "--"}},
 	{"native", nil},
+	{"floor", []string{"{dir}/watch", "free"}},
+	{"floor, on one CPU", []string{"{dir}/watch", "here"}},
 	{"belljar, allow all", []string{"{belljar}", "trace", "--policy", "{dir}/all.yaml", "--no-unshare", "-o", "{dir}/log", "--"}},
 	{"belljar", []string{"{belljar}", "trace", "--no-unshare", "-o", "{dir}/log", "--"}},
 	{"belljar, files only", []string{"{belljar}", "trace", "--only", "@file-read,@file-write,@file-stat", "--no-unshare", "-o", "{dir}/log", "--"}},
@@ -82,6 +85,11 @@ func prepare(dir string) error {
 			return err
 		}
 	}
+	floor := exec.Command("cc", "-O2", "-o", filepath.Join(dir, "watch"), "c/watch.c")
+	floor.Stderr = os.Stderr
+	if err := floor.Run(); err != nil {
+		return fmt.Errorf("cc: %w", err)
+	}
 	build := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, "belljar"), "./cmd/belljar")
 	build.Dir = ".." // the module that the command belongs to
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -110,17 +118,20 @@ func compare(dir string, rounds int, only string) error {
 				times[i] = append(times[i], ms)
 			}
 		}
-		base := 0.0
 		for i, w := range ways {
-			slices.Sort(times[i])
-			median := times[i][rounds/2]
-			if i == 0 {
-				base = median
+			ratios := make([]float64, rounds)
+			for r := range ratios {
+				ratios[r] = times[i][r] / times[0][r]
 			}
-			fmt.Fprintf(table, "%s\t%s\t%.1f\t%.1f\t%.2f\t\n", p.name, w.name, median, times[i][0], median/base)
+			fmt.Fprintf(table, "%s\t%s\t%.1f\t%.1f\t%.2f\t\n", p.name, w.name, median(times[i]), slices.Min(times[i]), median(ratios))
 		}
 	}
 	return table.Flush()
+}
+
+func median(all []float64) float64 {
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[len(sorted)/2]
 }
 
 // run returns how long the program takes, in milliseconds.
