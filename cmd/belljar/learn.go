@@ -31,7 +31,8 @@ type learnFlags struct {
 
 	seen  learn.Observations
 	used  learn.Limits
-	worst string // how a run ended that did not end well
+	worst string // how a run ended that was ended, and not by the program
+	exit  string // how a run ended that exited with another status than 0
 	fate  int    // the exit status that such a run asks for
 	files []learned
 }
@@ -260,9 +261,15 @@ func (l *learnFlags) run(f *runFlags, program []string) (int, error) {
 		l.used.Memory = max(l.used.Memory, r.MemoryPeak)
 		l.used.Output = max(l.used.Output, r.OutputBytes)
 		l.used.Processes = max(l.used.Processes, r.ProcessesPeak)
-		if r.Verdict != belljar.OK {
-			l.worst, l.fate = fate(r), resultStatus(r)
+		switch r.Verdict {
+		case belljar.OK:
+			return recorder.Err()
+		case belljar.NonzeroExit: // a program's own end, such as that of grep without a match
+			l.exit = fmt.Sprintf("A run exited with status %d.", r.ExitCode)
+		default:
+			l.worst = fate(r)
 		}
+		l.fate = resultStatus(r)
 		return recorder.Err()
 	}
 	return f.run(program)
@@ -274,12 +281,15 @@ func (l *learnFlags) write(program []string) error {
 	if len(program) > 0 {
 		var words []string
 		for _, w := range program {
-			words = append(words, quote(w))
+			words = append(words, shellWord(w))
 		}
-		header = append(header, fmt.Sprintf("Program, run %d time(s): %s", l.runs, clean(strings.Join(words, " "))))
+		header = append(header, fmt.Sprintf("Program, run %d time(s): %s", l.runs, strings.Join(words, " ")))
 	}
 	for _, name := range l.from {
 		header = append(header, "Events of "+clean(quote(name)))
+	}
+	if l.exit != "" {
+		header = append(header, l.exit)
 	}
 	if l.worst != "" {
 		header = append(header, "A run did not end well, so what comes after is missing: "+clean(l.worst))

@@ -45,6 +45,36 @@ func quote(s string) string {
 	return s
 }
 
+// shellWord spells a word of a command line as a shell reads it: as it is, in
+// single quotes, or in bash's $'...' where it is not printable ASCII.
+func shellWord(s string) string {
+	const plain = "@%+=:,./-_"
+	bare, printable := s != "", true
+	for i := range len(s) {
+		c := s[i]
+		printable = printable && c >= ' ' && c < 0x7f
+		bare = bare && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte(plain, c) >= 0)
+	}
+	switch {
+	case bare:
+		return s
+	case printable:
+		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	}
+	b := []byte("$'")
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '\'' || c == '\\':
+			b = append(b, '\\', c)
+		case c >= ' ' && c < 0x7f:
+			b = append(b, c)
+		default:
+			b = fmt.Appendf(b, `\%03o`, c)
+		}
+	}
+	return string(append(b, '\''))
+}
+
 // seconds prints a duration with the digits that matter to a reader.
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3fs", d.Seconds()) }
 

@@ -16,7 +16,7 @@ func (t *traceFlags) writeReport(r *belljar.Result, l belljar.Limits, program []
 	}
 	words := make([]string, len(program))
 	for i, w := range program {
-		words[i] = trace.Quote(w)
+		words[i] = shellWord(w)
 	}
 	s := trace.Summary{Command: strings.Join(words, " "), Verdict: string(r.Verdict)}
 	s.Why = trace.Quote(strings.TrimPrefix(strings.TrimPrefix(fate(r), s.Verdict), ": "))

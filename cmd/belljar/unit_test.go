@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os/exec"
 	"testing"
 	"time"
 )
@@ -61,6 +62,23 @@ func TestByteSize(t *testing.T) {
 	for n, want := range map[int64]string{0: "0B", 1023: "1023B", 1024: "1.0K", 1536: "1.5K", 5 << 20: "5.0M", 3 << 40: "3.0T", 5 << 50: "5120.0T"} {
 		if got := byteSize(n); got != want {
 			t.Errorf("byteSize(%d) = %q, want %q", n, got, want)
+		}
+	}
+}
+
+// A shell reads the word that was meant, and a terminal no control character.
+func TestShellWord(t *testing.T) {
+	for word, want := range map[string]string{
+		"ls": "ls", "--color=auto": "--color=auto", "": "''", "a b": "'a b'", "*": "'*'", "it's": `'it'\''s'`, "a;b": "'a;b'", `a\b`: `'a\b'`,
+		"a\x1b[31m'\\": `$'a\033[31m\'\\'`, "\xff1": `$'\3771'`, "~": "'~'", "$HOME": "'$HOME'",
+	} {
+		got := shellWord(word)
+		if got != want {
+			t.Errorf("%q: %s, want %s", word, got, want)
+		}
+		out, err := exec.Command("bash", "-c", "printf %s "+got).Output()
+		if err == nil && string(out) != word {
+			t.Errorf("%s: bash reads %q", got, out)
 		}
 	}
 }
