@@ -90,7 +90,7 @@ func (v *view) filled(i int, show func()) {
 
 // mode is permissions, in octal.
 func (v *view) mode(m uint32) {
-	v.printf("%#03o", m)
+	v.octal(m)
 }
 
 func (v *view) signal(n int) {
@@ -121,5 +121,15 @@ func hexadecimal(v *view) {
 	v.hex(v.result)
 }
 func opened(v *view) { v.newFile(int32(v.result)) }
+
+// duplicated is a copy of the descriptor that the call names first.
+func duplicated(v *view) {
+	if fd := int32(v.result); !v.between && !v.plain {
+		v.names.duplicate(v.trap, v.trap.Int(0), fd)
+		v.file(fd)
+		return
+	}
+	opened(v)
+}
 
 func octal(v *view) { v.printf("%03o", v.result) }

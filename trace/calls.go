@@ -1,6 +1,11 @@
 package trace
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/belljar/belljar/supervise"
+	"github.com/belljar/belljar/syscalls"
+)
 
 // format is how a call is shown. Arguments that it does not name are left out:
 // some calls have arguments that only mean something with others.
@@ -10,15 +15,27 @@ type format struct {
 	ret  result
 }
 
+// known is what all tables together know of a call.
+type known struct {
+	*format
+	forget func(*descriptorNames, *supervise.Trap) // nil: it makes no name of a descriptor wrong
+	moves  bool
+	raw    int // how many registers it has as arguments
+}
+
+func (f *format) known() *known {
+	return &known{f, stale[f.call], moves[f.call], max(syscalls.Args(f.call).Count(), 0)}
+}
+
 type args = []argument
 
 // formats are in strace's words, for those who know them. A call that is not
 // here is shown by the kinds of its arguments.
-var formats = sync.OnceValue(func() map[string]*format {
-	all := make(map[string]*format)
+var formats = sync.OnceValue(func() map[string]*known {
+	all := make(map[string]*known)
 	for _, rows := range [][]format{fileCalls(), memoryCalls(), processCalls(), socketCalls(), otherCalls()} {
 		for i := range rows {
-			all[rows[i].call] = &rows[i]
+			all[rows[i].call] = rows[i].known()
 		}
 	}
 	return all
@@ -90,9 +107,9 @@ func fileCalls() []format {
 		{"ioctl", args{file, one(ioctlSet), ioctlValue}, decimal},
 		{"fsync", args{file}, decimal},
 		{"fdatasync", args{file}, decimal},
-		{"dup", args{file}, opened},
-		{"dup2", args{file, file}, opened},
-		{"dup3", args{file, file, open3}, opened},
+		{"dup", args{file}, duplicated},
+		{"dup2", args{file, file}, duplicated},
+		{"dup3", args{file, file, open3}, duplicated},
 		{"pipe", args{descriptors}, decimal},
 		{"pipe2", args{descriptors, pipeFlags}, decimal},
 		{"umask", args{mode}, octal},

@@ -25,8 +25,9 @@ func linkOf(tid int, fd int32) string {
 // that makes a name wrong. A file that somebody outside the run renames keeps
 // the name under which it was first seen.
 type descriptorNames struct {
-	on     bool
-	tables map[int]map[int32]string
+	on      bool
+	tables  map[int]map[int32]string
+	changes uint64 // how often a call may have made a name wrong
 }
 
 // stale says what is not to be believed after a call, whether it has succeeded
@@ -85,4 +86,15 @@ func (d *descriptorNames) name(t *supervise.Trap, fd int32, fresh bool) string {
 		delete(table, fd)
 	}
 	return name
+}
+
+// duplicate names a new descriptor as the one that it is a copy of, if that has
+// a name.
+func (d *descriptorNames) duplicate(t *supervise.Trap, from, to int32) {
+	table := d.tables[t.PID]
+	if name, ok := table[from]; ok && d.on && len(table) < maxNames {
+		table[to] = name
+		return
+	}
+	d.name(t, to, true)
 }

@@ -24,7 +24,13 @@ var escapes = [...]byte{'\t': 't', '\n': 'n', '\v': 'v', '\f': 'f', '\r': 'r'}
 // appendEscaped escapes what is not printable ASCII, and the bytes of special.
 // Octal numbers have as few digits as the next byte allows.
 func appendEscaped(out, s []byte, special string) []byte {
+	done := 0
 	for i, c := range s {
+		if ordinary[c] {
+			continue
+		}
+		out = append(out, s[done:i]...)
+		done = i + 1
 		switch {
 		case c >= ' ' && c < 0x7f && strings.IndexByte(special, c) < 0:
 			out = append(out, c)
@@ -41,8 +47,16 @@ func appendEscaped(out, s []byte, special string) []byte {
 			}
 		}
 	}
-	return out
+	return append(out, s[done:]...)
 }
+
+// ordinary are the bytes that nobody wants escaped, so most of all.
+var ordinary = func() (all [256]bool) {
+	for c := byte(' '); c < 0x7f; c++ {
+		all[c] = strings.IndexByte("\"\\<>", c) < 0
+	}
+	return all
+}()
 
 // appendHex appends bytes that are no text, each as \xNN.
 func appendHex(out, s []byte, cut bool) []byte {

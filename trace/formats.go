@@ -16,19 +16,19 @@ var byKind = map[syscalls.Kind]argument{
 
 var (
 	unnamedMu sync.Mutex
-	unnamed   = map[string]*format{}
+	unnamed   = map[string]*known{}
 )
 
 // formatOf returns how a call is shown.
-func formatOf(t *supervise.Trap, call string) *format {
+func formatOf(t *supervise.Trap, call string) *known {
 	if f := formats()[call]; f != nil {
 		return f
 	}
 	unnamedMu.Lock()
 	defer unnamedMu.Unlock()
-	f := unnamed[call]
-	if f == nil {
-		f = &format{call: call, ret: decimal}
+	k := unnamed[call]
+	if k == nil {
+		f := &format{call: call, ret: decimal}
 		for _, kind := range syscalls.Args(call) {
 			if a, ok := byKind[kind]; ok {
 				f.args = append(f.args, a)
@@ -37,7 +37,8 @@ func formatOf(t *supervise.Trap, call string) *format {
 		if t.Name() == "" {
 			f.args = args{bits, bits, bits, bits, bits, bits}
 		}
-		unnamed[call] = f
+		k = f.known()
+		unnamed[call] = k
 	}
-	return f
+	return k
 }

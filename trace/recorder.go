@@ -66,7 +66,8 @@ func (r *Recorder) Watches(call string) bool {
 type entered struct {
 	event Event
 	raw   [6]uint64
-	shown *format
+	shown *known
+	names uint64 // how often names of descriptors had changed when it was entered
 }
 
 // sees reports whether all these calls are recorded.
@@ -90,10 +91,11 @@ func (r *Recorder) Entered(t *supervise.Trap) {
 	e.Kind, e.PID, e.TID, e.Time, e.Syscall = Call, t.PID, t.TID, now, callName(t)
 	c.shown = formatOf(t, e.Syscall)
 	c.raw = t.Args
-	e.Raw = c.raw[:max(syscalls.Args(e.Syscall).Count(), 0)]
+	e.Raw = c.raw[:c.shown.raw]
 	e.Args = slices.Grow(e.Args[:0], len(c.shown.args))[:len(c.shown.args)]
 	clear(e.Args)
 	r.arguments(t, c, false)
+	c.names = r.view.names.changes
 	r.pending[t.TID] = c
 }
 
@@ -116,8 +118,10 @@ func (r *Recorder) Returned(t *supervise.Trap, d supervise.Decision, result uint
 	r.view.result, r.view.failed = result, errnoOf(result) != 0
 	r.view.trap = t
 	r.view.peers.learn(&r.view, e.Syscall)
-	if forget := stale[e.Syscall]; forget != nil {
-		forget(&r.view.names, t)
+	r.view.between = len(r.pending) > 0 || c.names != r.view.names.changes
+	if c.shown.forget != nil {
+		c.shown.forget(&r.view.names, t)
+		r.view.names.changes++
 	}
 	r.arguments(t, c, true)
 	r.result(c, d)
@@ -222,10 +226,14 @@ func (r *Recorder) result(c *entered, d supervise.Decision) {
 		e.Errno, _, _ = strings.Cut(restart, " ")
 	case errno != 0:
 		e.Return, e.Errno = -1, syscalls.ErrnoName(uint16(errno))
-		v.printf("-1 %s (%s)", e.Errno, errnoText(errno))
+		v.add("-1 ")
+		v.add(e.Errno)
+		v.add(" (")
+		v.add(errnoText(errno))
+		v.add(")")
 	default:
 		c.shown.ret(v)
-		if moves[e.Syscall] {
+		if c.shown.moves {
 			e.Bytes = e.Return
 		}
 	}

@@ -42,7 +42,9 @@ func entries(v *view, i int) {
 		v.add(" /* 1 entry */")
 		return
 	}
-	v.printf(" /* %d entries */", n)
+	v.add(" /* ")
+	v.int(int64(n))
+	v.add(" entries */")
 }
 
 // countEntries walks along the lengths in struct linux_dirent64.
@@ -99,7 +101,7 @@ func lockText(v *view, b []byte) {
 func fcntlResult(v *view) {
 	switch v.trap.Int(1) {
 	case syscall.F_DUPFD, syscall.F_DUPFD_CLOEXEC:
-		opened(v)
+		duplicated(v)
 	case syscall.F_GETFD:
 		hexadecimal(v)
 		if v.result != 0 {

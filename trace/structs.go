@@ -38,7 +38,8 @@ var stat = structureOut(144, func(v *view, b []byte) {
 		v.add(", st_rdev=")
 		v.device(ne.Uint64(b[statRdev:]))
 	} else {
-		v.printf(", st_size=%d", int64(size))
+		v.add(", st_size=")
+		v.int(int64(size))
 	}
 	v.add(", ...}")
 })
@@ -55,7 +56,7 @@ func (v *view) fileMode(m uint32) {
 		}
 	}
 	v.out = appendBar(v.out, begin)
-	v.printf("%#03o", m&0o777)
+	v.octal(m & 0o777)
 }
 
 func (v *view) device(d uint64) {

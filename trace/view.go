@@ -19,9 +19,12 @@ type view struct {
 	plain  bool   // descriptors are not named
 	text   int    // how many bytes of a buffer are shown
 	result uint64 // once returned
-	failed bool   // it returned an error
-	out    []byte // decoders append to it
-	room   [4096]byte
+	// between says that another thread may have changed descriptors while the call
+	// was made.
+	between bool
+	failed  bool   // it returned an error
+	out     []byte // decoders append to it
+	room    [4096]byte
 }
 
 // arg is an argument's raw register.
@@ -63,6 +66,19 @@ func (v *view) hex(n uint64) {
 		v.add("0x")
 	}
 	v.out = strconv.AppendUint(v.out, n, 16)
+}
+
+// octal appends a number of three digits or more that begins with 0.
+func (v *view) octal(n uint32) {
+	for limit := uint32(0o100); limit > 0 && n < limit; limit >>= 3 {
+		v.out = append(v.out, '0')
+	}
+	if n >= 0o100 {
+		v.out = append(v.out, '0')
+	}
+	if n > 0 {
+		v.out = strconv.AppendUint(v.out, uint64(n), 8)
+	}
 }
 
 func (v *view) pointer(p uint64) {
