@@ -81,6 +81,7 @@ type resolver struct {
 	root   int          // the run's
 	stat   sys.FileStat // of root
 	firm   bool         // no tracee can change what is in root
+	top    bool         // root is that of a mount namespace, so its name is "/" for good
 }
 
 // resolve finds the object of p for a thread. The walk has the rights of the
@@ -125,6 +126,9 @@ func (r *resolver) view(th thread) (view, syscall.Errno) {
 	}
 	if r.fixed {
 		v.root, v.rootStat, v.lent = root, st, true
+		if r.top {
+			v.rootPath = "/"
+		}
 		return v, 0
 	}
 	if v.root, errno = r.open(th, "root"); errno != 0 {
@@ -157,6 +161,8 @@ func (r *resolver) runRoot(th thread) (int, sys.FileStat, syscall.Errno) {
 	}
 	// A private root belongs to whoever made it, and is read-only.
 	r.root, r.stat, r.firm, r.opened = fd, st, firm(st) || sys.IsReadOnly(fd), true
+	name, errno := fdPath(fd)
+	r.top = errno == 0 && name == "/"
 	return fd, st, 0
 }
 
