@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/belljar/belljar/internal/testkit"
+	"github.com/belljar/belljar/policy"
 )
 
 // Arena is the directory of one run: what the program may have, what it must
@@ -109,6 +110,15 @@ func must(t testing.TB, err error) {
 func (a *Arena) Fill(s string) string {
 	return strings.NewReplacer("{secret}", a.Secret, "{hidden}", filepath.Dir(a.Secret), "{box}", a.Box, "{inner}", a.Inner,
 		"{fixed}", a.Fixed, "{tool}", a.Tool, "{program}", a.Program()).Replace(s)
+}
+
+// Rules let a program do in the box what it likes, but with the secret and the
+// fixed file in it.
+func (a *Arena) Rules(refuse policy.Action) []policy.FileRule {
+	return []policy.FileRule{
+		{Pattern: a.Box, Grant: policy.Write}, {Pattern: a.Box + "/**", Grant: policy.Write},
+		{Pattern: a.Fixed, Grant: policy.Read}, {Pattern: a.Inner, Do: refuse},
+	}
 }
 
 // Leaks reports whether text has a piece of the secret.

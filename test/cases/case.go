@@ -246,10 +246,7 @@ func (tc *Case) options(t testing.TB, s Sandbox, preset string, a *Arena) bellja
 		if tc.box == "deny" {
 			do = policy.Action{Kind: policy.Deny, Errno: uint16(syscall.EACCES)}
 		}
-		rule("{box}", policy.Write, policy.Action{})
-		rule("{box}/**", policy.Write, policy.Action{})
-		rule("{fixed}", policy.Read, policy.Action{})
-		rule("{inner}", 0, do)
+		p.Files.Rules = append(p.Files.Rules, a.Rules(do)...)
 	}
 	for _, g := range tc.grants {
 		rule(g.Pattern, g.Grant, g.Do)

@@ -16,6 +16,12 @@
 // run: policy=compile box=deny exec="{box}/**" args="replaced" verdict=ok stdout="executed\n"
 // run: policy=judge args="exec {tool}" verdict=violation syscall=execve
 //
+// A program that nobody may read is one whose memory only root can read: whoever
+// cannot read a path lets no call with it pass.
+//
+// run: in=supervised policy=compile box=deny exec="{box}/**" args="dark {inner}" verdict=ok contains="got 0\n"
+// run: in=supervised policy=observe box=deny args="dark {inner}" verdict=ok contains="got 0\n"
+//
 // Nobody outlives the run: orphans, children of a subreaper, processes without
 // a parent's death signal, stopped ones, and a crowd that forks as it is killed.
 //
@@ -153,6 +159,37 @@ static void loader(char **args) {
 	if (symlink(args[0], "l") != 0 || pwrite(fd, image, n, 0) != n || close(fd) != 0)
 		die("loader");
 	run("./linked");
+}
+
+// dark executes a copy of the program that may be executed and not be read,
+// which makes a process that is not dumpable.
+static void dark(char **args) {
+	copy("unread");
+	if (chmod("unread", 0111) != 0)
+		die("chmod");
+	pid_t pid = fork();
+	if (pid == 0) {
+		execve("./unread", (char *[]){"x", "darkly", args[0], NULL}, env);
+		puts("not executed, got 0"); // by a Belljar that cannot look for its interpreter
+		exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	unlink("unread"); // the test looks at all that is left
+}
+
+// darkly tries the calls that a supervisor decides by what it reads.
+static void darkly(char **args) {
+	struct stat st;
+	int got = 0;
+	got += open(args[0], O_RDONLY) >= 0;
+	got += open("secret", O_RDWR) >= 0;
+	got += stat(args[0], &st) == 0;
+	got += truncate("secret", 1) == 0;
+	got += chmod("secret", 0666) == 0;
+	got += rename("secret", "stolen") == 0;
+	got += link("secret", "stolen") == 0;
+	got += unlink(args[0]) == 0;
+	printf("dumpable %d, got %d\n", prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), got);
 }
 
 static pthread_barrier_t gate;
@@ -426,7 +463,7 @@ static void wait_(char **args) {
 	printf(" %s\n", kill(0x3fffffff, 0) < 0 ? strerrorname_np(errno) : "sent");
 }
 
-static const struct attack all[] = {{"executed", executed}, {"exec", exec_}, {"flip", flip}, {"script", script}, {"loader", loader},
+static const struct attack all[] = {{"executed", executed}, {"exec", exec_}, {"dark", dark}, {"darkly", darkly}, {"flip", flip}, {"script", script}, {"loader", loader},
 	{"rivals", rivals}, {"replaced", replaced}, {"pause", pause_}, {"reaper", reaper}, {"orphans", orphans}, {"untraced", untraced}, {"crowd", crowd},
 	{"storm", storm}, {"signals", signals}, {"stubborn", stubborn}, {"priority", priority}, {"others", others}, {"dispatch", dispatch}, {"wait", wait_}};
 
