@@ -28,7 +28,6 @@ type plan struct {
 	cmd    Command
 	opts   *Options
 	policy *policy.Policy
-	others others // of policy
 	table  *syscalls.Table
 
 	available func() (user bool, err error) // what is known of namespaces
@@ -61,7 +60,7 @@ func (r *Runner) plan(cmd Command, available func() (user bool, err error)) (*pl
 	if len(cmd.Args) == 0 {
 		return nil, errors.New("no program to run")
 	}
-	p := &plan{runner: r, cmd: cmd, opts: &r.opts, policy: r.policy, others: r.others, table: r.table, available: available}
+	p := &plan{runner: r, cmd: cmd, opts: &r.opts, policy: r.policy, table: r.table, available: available}
 	for _, step := range []func() error{p.findDir, p.findProgram, p.chooseIDs, p.chooseNamespaces, p.chooseSupervisor, p.chooseGroup, p.buildRuleset} {
 		if err := step(); err != nil {
 			return nil, err

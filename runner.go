@@ -27,7 +27,6 @@ type Runner struct {
 	once   sync.Once
 	err    error          // of the options
 	policy *policy.Policy // with its network section as rules on calls
-	others others         // of policy
 
 	mu     sync.Mutex
 	base   *unshare.Root               // for commands without a directory
@@ -80,7 +79,6 @@ func (r *Runner) check() error {
 			r.err = r.opts.Policy.Validate()
 		}
 		r.policy = r.opts.Policy.Effective()
-		r.others = othersOf(r.policy)
 	})
 	return r.err
 }
@@ -142,7 +140,7 @@ func (r *Runner) engine(p *plan) (*supervise.Engine, error) {
 		var err error
 		e, err = supervise.NewEngine(supervise.EngineConfig{
 			Policy: r.policy, Table: r.table, Dir: p.dir, Root: p.onHost("/"),
-			UID: p.uid, GID: p.gid, UserNS: p.root != nil && p.userNS,
+			UID: p.uid, GID: p.gid, UserNS: p.root != nil && p.userNS, Strangers: p.root == nil,
 			User: r.opts.Handler, Observe: r.opts.Observe,
 		})
 		if err != nil {

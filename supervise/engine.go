@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,10 @@ type EngineConfig struct {
 	UID, GID int
 	UserNS   bool
 
+	// Strangers says that the program's files may be such as programs outside the run can write,
+	// so that what it opens is looked at before Trap.Alone counts.
+	Strangers bool
+
 	// Observe is told of every decision. With it, path calls trap and are
 	// resolved also where the policy would allow any path. It is called on the
 	// thread that decides, at once from several where a supervisor uses several.
@@ -56,6 +61,9 @@ type Engine struct {
 	userTurn sync.Mutex
 	observe  func(*Trap, Decision)
 	root     string // of the program, on the host
+
+	strangers bool        // as in EngineConfig
+	common    atomic.Bool // somebody else may write the run's memory
 
 	judges   bool // paths are decided, or observed
 	looks    bool // but not by calls that only look
@@ -75,6 +83,7 @@ type callPlan struct {
 	net    netCall    // nil: it reaches no peer
 	counts []*counter // limits on how often
 	asks   bool       // a rule may send it to the user's handler
+	joins  bool       // it is one of joinCalls, and the policy lets programs make it
 }
 
 // counter counts the calls that one count of the policy names.
@@ -95,7 +104,7 @@ func NewEngine(c EngineConfig) (*Engine, error) {
 	if table == nil {
 		return nil, fmt.Errorf("policy engine: no system call table for %s", runtime.GOARCH)
 	}
-	e := &Engine{policy: c.Policy, table: table, user: c.User, observe: c.Observe, root: cmp.Or(c.Root, "/")}
+	e := &Engine{policy: c.Policy, table: table, user: c.User, observe: c.Observe, strangers: c.Strangers, root: cmp.Or(c.Root, "/")}
 	var err error
 	if e.identity, err = newIdentity(&c); err != nil {
 		return nil, fmt.Errorf("policy engine: %w", err)
@@ -162,7 +171,7 @@ func (e *Engine) ForRun(program string) (*Engine, error) {
 		return nil, fmt.Errorf("policy engine: open root %s: %w", e.root, errno)
 	}
 	defer sys.CloseFile(root)
-	run := &Engine{policy: e.policy, table: e.table, user: e.user, observe: e.observe, root: e.root, judges: e.judges, looks: e.looks, identity: e.identity, rules: e.rules, net: e.net, sockets: e.sockets}
+	run := &Engine{policy: e.policy, table: e.table, user: e.user, observe: e.observe, root: e.root, strangers: e.strangers, judges: e.judges, looks: e.looks, identity: e.identity, rules: e.rules, net: e.net, sockets: e.sockets}
 	run.rules.program = run.canonicalProgram(root, program)
 	run.resolver.fixed, run.resolver.names = fixesRoot(e.policy), e.observe != nil
 	if len(e.policy.Counts) == 0 {
@@ -209,6 +218,7 @@ func (e *Engine) plan() {
 		p := &e.calls[nr]
 		p.path, p.net = pathCallOf[name], e.netCall(name)
 		p.asks = asks && e.mayAsk(name)
+		p.joins = slices.Contains(joinCalls, name) && e.policy.Lets(name)
 		for _, c := range counters {
 			if c.rule.Call == name || policy.IsGroup(c.rule.Call) && syscalls.InGroup(c.rule.Call, name) {
 				p.counts = append(p.counts, c)
@@ -275,5 +285,5 @@ func (e *Engine) Traps(call string) bool {
 
 func (e *Engine) trapsNumber(nr int) bool {
 	p := &e.calls[nr]
-	return p.asks || len(p.counts) > 0 || p.net != nil || p.path != nil && e.judges && !(e.looks && p.path.looks())
+	return p.asks || len(p.counts) > 0 || p.net != nil || e.judges && (p.joins || p.path != nil && !(e.looks && p.path.looks()))
 }

@@ -183,6 +183,9 @@ func (e *Engine) VerifyExec(pid, tid int) Decision {
 	}
 	o := e.resolver.linked(th, "exe")
 	d := e.rules.decide(&o, &pathRequest{want: exec})
+	if o.path != e.rules.program {
+		e.opens(&o, exec)
+	}
 	o.close()
 	if d.Kind != Allow {
 		return d
@@ -199,6 +202,9 @@ func (e *Engine) VerifyExec(pid, tid int) Decision {
 		seen = m.Path
 		o := e.resolver.mapped(th, m.Start, m.End, m.Path)
 		got := e.rules.decideMapped(&o, &pathRequest{})
+		if o.path != e.rules.program {
+			e.opens(&o, exec)
+		}
 		o.close()
 		if got.Kind != Allow {
 			return got

@@ -11,3 +11,10 @@ func LetSocketsGoOn(t *testing.T) {
 	inPlace = false
 	t.Cleanup(func() { inPlace = true })
 }
+
+// WithoutStrangers makes engines not look at whether a file that a program opens is one that
+// others may write, until the test ends.
+func WithoutStrangers(t *testing.T) {
+	strangersCount = false
+	t.Cleanup(func() { strangersCount = true })
+}

@@ -15,6 +15,7 @@ func (e *Engine) Handle(t *Trap) Decision {
 }
 
 func (e *Engine) handle(t *Trap, onBehalf bool) Decision {
+	t.Alone = t.Alone && e.alone()
 	var who *actor
 	if onBehalf {
 		t.actor = actor{id: &e.identity}
@@ -49,6 +50,9 @@ func (e *Engine) decide(t *Trap, who *actor, onBehalf bool) Decision {
 		return Decision{Kind: Kill}
 	}
 	plan := &e.calls[t.Nr]
+	if plan.joins {
+		e.common.Store(true)
+	}
 	if d, over := plan.count(); over {
 		return d
 	}
@@ -98,6 +102,7 @@ func (p *callPlan) count() (d Decision, over bool) {
 func (e *Engine) askUser(t *Trap) Decision {
 	e.userTurn.Lock()
 	defer e.userTurn.Unlock()
+	e.common.Store(true) // whatever it lets the program open
 	return e.user.Handle(t)
 }
 
@@ -122,6 +127,9 @@ func (e *Engine) lookUp(t *Trap, call *pathCall, req *request, who *actor, onBeh
 	m := making{engine: e, trap: t, who: who, th: thread{t.PID, t.TID}}
 	defer m.close()
 	d, decided := e.decideRequest(&m, call, req, onBehalf)
+	if call.open != notOpen && d.Kind == Allow {
+		e.opens(&m.objects[0], m.request.paths[0].want)
+	}
 	if onBehalf && e.remember(&m, d) && t.Alone && d.Kind == Allow && call.own() {
 		return d
 	}

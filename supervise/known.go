@@ -35,6 +35,8 @@ type knownPath struct {
 	// opens says that an opening leads to a file or directory, of which the
 	// kernel lets everybody have as many as they like.
 	opens bool
+	// systems says that nobody else writes what an opening leads to.
+	systems bool
 }
 
 // maxKnown bounds the memory, which is emptied when it is full.
@@ -102,6 +104,8 @@ func (e *Engine) recall(t *Trap, call *pathCall, req *request, who *actor) (d De
 		if w, ok := e.steady.known(parentOf(p.path)); t.Alone && (w.steady || !ok) {
 			return d, false // it may turn out to be known
 		}
+	case call.open != notOpen && !k.systems && e.alone():
+		return d, false
 	case call.continues, t.Alone && call.own():
 		return k.allowed, true
 	case k.below == nil:
@@ -132,6 +136,7 @@ func (e *Engine) recallName(t *Trap, call *pathCall, req *request, who *actor) (
 	}
 	d.Path = p.path
 	e.used(&d, &object{path: p.path}, p)
+	e.opens(&object{path: p.path, fd: -1}, p.want)
 	return t.openName(e, req, p.path, d), true
 }
 
@@ -191,7 +196,7 @@ func (e *Engine) remember(m *making, d Decision) bool {
 	case o.fd >= 0 && sys.IsProcfs(o.fd):
 		return false // it may be a process's, of which there may be another one later
 	}
-	k := &knownPath{allowed: d}
+	k := &knownPath{allowed: d, systems: missing || !e.strangers || isSystems(o, p.want)}
 	k.allowed.Kind, k.allowed.Errno = Allow, 0
 	if missing || o.reach == o.path {
 		k.below = append([]byte(o.path[1:]), 0)

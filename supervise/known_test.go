@@ -63,7 +63,7 @@ func TestKnownBecomesLink(t *testing.T) {
 	must(t, os.Symlink("/usr/bin/env", link))
 	e := actingEngine(t, dir)
 	e.resolver.fixed = true
-	e.known.keep(&pathRequest{path: link, want: read}, &knownPath{allowed: Decision{Kind: Allow, Path: link}, below: append([]byte(link[1:]), 0), opens: true})
+	e.known.keep(&pathRequest{path: link, want: read}, &knownPath{allowed: Decision{Kind: Allow, Path: link}, below: append([]byte(link[1:]), 0), opens: true, systems: true})
 	onThread(t, func() {
 		trap := trapOf("openat", -100, link, rdonly)
 		d := e.Handle(trap)

@@ -1,0 +1,77 @@
+package supervise
+
+import (
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/belljar/belljar/policy"
+)
+
+// What a tracee maps, it may have in common with programs outside the run, which nobody
+// trusts either. Where it may open what they may write, each opening is looked
+// at. So are the calls by which others, or the kernel on its own, come to write its memory. After
+// the first of these no call of the run goes on as it is because its thread is alone. Files
+// that were handed over are the caller's to keep from others.
+
+// joinCalls let the kernel or another process write memory of a task that is stopped, or bring
+// memory or descriptors from somebody else.
+var joinCalls = []string{"io_setup", "io_uring_setup", "perf_event_open", "process_vm_writev", "ptrace", "userfaultfd", "bpf",
+	"connect", "accept", "accept4", "pidfd_getfd", "shmat"}
+
+// strangersCount is switched off by a test that shows what is done with a file in common.
+var strangersCount = true
+
+// alone reports whether nobody can change what a call has in memory, where the run's
+// own tasks do not.
+func (e *Engine) alone() bool { return !e.common.Load() }
+
+// opens takes note of what a tracee may open or execute from now on.
+func (e *Engine) opens(o *object, want policy.Access) {
+	if e.strangers && strangersCount && !e.common.Load() && !isSystems(o, want) {
+		e.common.Store(true)
+	}
+}
+
+// isSystems reports whether nobody but root and the run can change what a tracee maps of
+// an object: a file of the system's, or none that can be mapped.
+func isSystems(o *object, want policy.Access) bool {
+	if strings.HasPrefix(o.path, "/dev/") {
+		return systemDevice(o.path[len("/dev/"):])
+	}
+	if want&write != 0 {
+		return false
+	}
+	if OfSystem(o.path) {
+		return true
+	}
+	if o.fd < 0 {
+		return false
+	}
+	switch fileType(o.stat) {
+	case syscall.S_IFDIR, syscall.S_IFIFO:
+		return true
+	case syscall.S_IFREG:
+		return o.stat.UID == 0 && o.stat.Mode&0o022 == 0
+	}
+	return false
+}
+
+// Where only root writes, on every host that is kept in order, and devices that give no
+// memory which processes have in common.
+var (
+	systemDirs    = []string{"usr", "lib", "lib32", "lib64", "libx32", "libo32", "bin", "sbin", "etc", "proc", "sys"}
+	systemDevices = []string{"null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts", "fd", "stdin", "stdout", "stderr"}
+)
+
+// OfSystem reports whether a canonical path is one of a file or directory that is the
+// system's: nobody but root writes there.
+func OfSystem(path string) bool {
+	top, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return slices.Contains(systemDirs, top) || top == "dev" && systemDevice(rest)
+}
+
+func systemDevice(name string) bool {
+	top, _, _ := strings.Cut(name, "/")
+	return slices.Contains(systemDevices, top)
+}
