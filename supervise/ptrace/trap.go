@@ -132,7 +132,11 @@ func (t *Tracer) refused() (d supervise.Decision, refused bool) {
 	if t.cfg.Policy == nil {
 		return d, false
 	}
-	action, rule := t.watch.rules(t.cfg.Policy, t.trap.Name()).Decide(t.cfg.Table, t.trap.Nr, t.trap.Args)
+	own := t.watch.rules(t.cfg.Policy, t.trap.Nr, t.trap.Name())
+	if own == nil {
+		return d, false
+	}
+	action, rule := own.Decide(t.cfg.Table, t.trap.Nr, t.trap.Args)
 	if rule != nil {
 		d.Rule = rule.Pos.String()
 	}

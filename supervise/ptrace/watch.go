@@ -10,9 +10,9 @@ import (
 
 // watch is what the tracer knows of its watcher.
 type watch struct {
-	calls map[int]bool              // that are shown
-	alone map[int]bool              // of those: that the policy's rules on calls decide alone
-	named map[string]*policy.Policy // those rules, by call
+	calls map[int]bool           // that are shown
+	alone map[int]bool           // of those: that the policy's rules on calls decide alone
+	named map[int]*policy.Policy // those rules, by call; nil: they refuse none of its forms
 }
 
 // entering is the call of its own that a task is in, while somebody watches it.
@@ -25,7 +25,7 @@ type entering struct {
 }
 
 func (w *watch) prepare(cfg *Config) {
-	w.named = make(map[string]*policy.Policy)
+	w.named = make(map[int]*policy.Policy)
 	if cfg.Watcher == nil {
 		return
 	}
@@ -38,19 +38,25 @@ func (w *watch) prepare(cfg *Config) {
 	}
 }
 
-// rules returns the policy without the rules on other calls than this one.
-func (w *watch) rules(p *policy.Policy, call string) *policy.Policy {
-	own := w.named[call]
-	if own == nil {
-		own = &policy.Policy{Default: p.Default}
-		for _, r := range p.Rules {
-			if r.Names(call) {
-				r.Call = call
-				own.Rules = append(own.Rules, r)
-			}
-		}
-		w.named[call] = own
+// rules returns the policy without the rules on other calls than this one, nil if
+// what is left allows the call whatever its arguments.
+func (w *watch) rules(p *policy.Policy, nr int, call string) *policy.Policy {
+	own, known := w.named[nr]
+	if known {
+		return own
 	}
+	own = &policy.Policy{Default: p.Default}
+	for _, r := range p.Rules {
+		if r.Names(call) {
+			r.Call = call
+			own.Rules = append(own.Rules, r)
+		}
+	}
+	if len(own.Rules) == 0 && p.Default.Kind == policy.Allow ||
+		len(own.Rules) > 0 && len(own.Rules[0].When) == 0 && own.Rules[0].Do.Kind == policy.Allow {
+		own = nil
+	}
+	w.named[nr] = own
 	return own
 }
 
