@@ -15,6 +15,15 @@ func WithoutSeal(t *testing.T) {
 	t.Cleanup(func() { seal = true })
 }
 
+// LeaveSlots leaves n slots of argument pages to each run until the test ends.
+func LeaveSlots(t *testing.T, n int) {
+	taken = slots{}
+	for i := n; i < slotCount; i++ {
+		taken[i/64] |= 1 << (i % 64)
+	}
+	t.Cleanup(func() { taken = slots{} })
+}
+
 // WithoutGuard makes tracers let programs map memory over argument pages until
 // the test ends.
 func WithoutGuard(t *testing.T) {

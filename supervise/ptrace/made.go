@@ -30,7 +30,7 @@ const (
 	sealPage           // mseal of it, then the own call anew
 	openFile           // openat2 instead of the own open
 	dupFile            // fcntl instead of the own open
-	noRoom             // a call that fails, then the own call anew
+	noRoom             // a call that fails, then the own call anew, behind a signal
 	interrupt          // a call that fails, then the own call as a signal ends it
 )
 
@@ -145,16 +145,18 @@ func (t *Tracer) openPath(tid int, k *task, o *supervise.Opening, dir int, path,
 
 // openat2 makes the task open a path that lies in its argument page.
 func (t *Tracer) openat2(tid int, k *task, dir int, name string, how openHow) {
-	m := &k.made
-	var ok bool
-	if m.slot, ok = t.takeSlot(); !ok {
-		// As many threads are about to read theirs, and will do so if they are let run.
-		m.what = noRoom
-		t.make(tid, k, t.number.openat2, [6]uint64{})
+	slot, ok := t.takeSlot()
+	if !ok {
+		t.starved = append(t.starved, starved{tid, k, dir, name, how})
 		return
 	}
-	m.what = openFile
-	pathAt, howAt, errno := k.proc.page.write(tid, m.slot, name, how)
+	t.openIn(slot, tid, k, dir, name, how)
+}
+
+// openIn makes the task open a path that is put into a slot.
+func (t *Tracer) openIn(slot, tid int, k *task, dir int, name string, how openHow) {
+	k.made.what, k.made.slot = openFile, slot
+	pathAt, howAt, errno := k.proc.page.write(tid, slot, name, how)
 	if errno != 0 {
 		t.refuse(tid, k, syscall.EACCES)
 		return

@@ -36,6 +36,9 @@ type page struct {
 // slots are those in use.
 type slots [slotCount / 64]uint64
 
+// taken are those that a test takes from a run before it begins.
+var taken slots
+
 func (s *slots) take() (int, bool) {
 	for i, w := range s {
 		if free := ^w; free != 0 {

@@ -113,6 +113,34 @@ func TestOpensUnsealed(t *testing.T) {
 	}
 }
 
+// More threads open files than there are slots: those that find none wait for
+// one, as they would behind openings that nothing interrupts. If there never is one
+// they wait until the run ends, and open nothing, and signals reach them.
+func TestFewSlots(t *testing.T) {
+	for _, tt := range []struct {
+		program string
+		slots   int
+		want    belljar.Verdict
+		out     string
+	}{
+		{"c/openmany", 16, belljar.OK, "read 2000 times\n"},
+		{"c/openmany", 1, belljar.OK, "read 2000 times\n"},
+		{"c/openmany", 0, belljar.TimeLimit, ""},
+		{"c/alarmed", 0, belljar.OK, "alarm\n"},
+	} {
+		ptrace.LeaveSlots(t, tt.slots)
+		opts := belljar.Options{Policy: policy.Compile(), Limits: belljar.Limits{Wall: time.Minute}}
+		if tt.want == belljar.TimeLimit {
+			opts.Limits.Wall = time.Second
+		}
+		var out bytes.Buffer
+		res, err := belljar.PtraceRunner(opts).Run(context.Background(), belljar.Command{Args: testkit.Program(t, tt.program, "static"), Stdout: &out, Stderr: &out})
+		if err != nil || res.Verdict != tt.want || out.String() != tt.out {
+			t.Errorf("%s with %d slots: %+v, %v, output %q", tt.program, tt.slots, res, err, out.String())
+		}
+	}
+}
+
 // What a thread writes into the buffer after the decision is not opened.
 func TestBufferHolds(t *testing.T) {
 	eachSupervisor(t, func(t *testing.T, s belljar.Supervisor) {

@@ -122,6 +122,8 @@ type Tracer struct {
 	memory  memory
 	watch   watch
 	slots   slots
+	starved []starved // wait for a slot
+	fed     time.Time // when there was a look for slots
 	waiting map[int]*waiting
 	dropped []*supervise.Waiting // given up, maybe not over
 	follow  follow.Follower
@@ -178,6 +180,7 @@ func Seize(root int, cfg Config) (*Tracer, error) {
 		masks:   calls(cfg.Table, follow.Calls...),
 		grow: calls(cfg.Table, "write", "writev", "pwrite64", "pwritev", "pwritev2", "sendfile", "splice",
 			"copy_file_range", "truncate", "ftruncate", "fallocate"),
+		slots: taken,
 		early: make(map[int]int),
 		tasks: make(map[int]*task),
 		procs: make(map[int]*process),

@@ -38,13 +38,14 @@ func (t *Tracer) await(tid int, k *task, call *supervise.Waiting) {
 // next waits for an event of any tracee, and answers calls that were made
 // meanwhile.
 func (t *Tracer) next(status *syscall.WaitStatus, usage *syscall.Rusage) (int, error) {
-	for pause := firstLook; len(t.waiting) > 0; pause = min(2*pause, lastLook) {
+	for pause := firstLook; len(t.waiting) > 0 || len(t.starved) > 0; pause = min(2*pause, lastLook) {
+		t.feed(false)
 		pid, err := sys.PollTracee(status, usage)
 		if err != nil || pid != 0 {
 			t.drop(pid)
 			return pid, err
 		}
-		if !t.settle() {
+		if t.feed(true); !t.settle() {
 			time.Sleep(pause)
 		}
 	}
@@ -54,6 +55,7 @@ func (t *Tracer) next(status *syscall.WaitStatus, usage *syscall.Rusage) (int, e
 // drop gives up the call of a task that reports anything: it can only have
 // been killed.
 func (t *Tracer) drop(tid int) {
+	t.starved = slices.DeleteFunc(t.starved, func(s starved) bool { return s.tid == tid })
 	if w := t.waiting[tid]; w != nil {
 		w.call.Cancel()
 		delete(t.waiting, tid)
