@@ -69,6 +69,7 @@ var deps = map[string]row{
 		others: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
 
 	// What only tests import.
+	"internal/least":   {ours: []string{"policy", "seccomp/bpf", "syscalls"}},
 	"internal/testkit": {ours: []string{"internal/kernel", "internal/proc", "test/escapes", "test/programs"}},
 	"test/honest":      {},
 	"test/programs":    {},
