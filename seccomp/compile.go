@@ -164,10 +164,10 @@ func (c *compiler) section(tables []*syscalls.Table) (spans []span, kills bool) 
 	if !c.decides("") {
 		fallback = c.graph.Return(bpf.Allow)
 	}
-	spans = []span{{first: 0, node: fallback}}
+	spans = append(make([]span, 0, 1024), span{first: 0, node: fallback}) // two for each call
 	if tables[0].Audit == syscalls.AMD64.Audit {
 		// Without a table for it, each half of the numbers is killed.
-		spans = []span{{first: 0, node: kill}, {first: x32Bit, node: kill}, {first: all32, node: fallback}}
+		spans = append(spans[:0], span{first: 0, node: kill}, span{first: x32Bit, node: kill}, span{first: all32, node: fallback})
 		for _, t := range tables {
 			spans[min(t.First()/x32Bit, 1)].node = fallback
 		}
@@ -203,7 +203,8 @@ func (c *compiler) weight(name string, n bpf.Node) int32 {
 
 // rulesByCall lists the rules of each call in order, with groups spelled out.
 func rulesByCall(p *policy.Policy) map[string][]*policy.Rule {
-	m := make(map[string][]*policy.Rule, 512) // most calls have one
+	m := make(map[string][]*policy.Rule, 512)
+	one := make([]*policy.Rule, 0, 512) // most calls have one rule, so their lists share an array
 	for i := range p.Rules {
 		r := &p.Rules[i]
 		names := []string{r.Call}
@@ -211,7 +212,12 @@ func rulesByCall(p *policy.Policy) map[string][]*policy.Rule {
 			names, _ = syscalls.Group(r.Call)
 		}
 		for _, name := range names {
-			m[name] = append(m[name], r)
+			if before, ok := m[name]; ok {
+				m[name] = append(before, r)
+				continue
+			}
+			one = append(one, r)
+			m[name] = one[len(one)-1 : len(one) : len(one)]
 		}
 	}
 	return m

@@ -58,7 +58,7 @@ const (
 
 // joined returns the spans without those that lead where their predecessor does.
 func joined(spans []span) []span {
-	out := slices.Clone(spans[:1])
+	out := append(make([]span, 0, len(spans)), spans[0])
 	for _, s := range spans[1:] {
 		last := &out[len(out)-1]
 		if last.node == s.node {
@@ -107,9 +107,11 @@ func (s *searcher) solve(i, j int) {
 	}
 	room := s.n * (s.n + 1) / 2
 	s.cost, s.first = make([]int32, room), make([]uint8, room)
-	for width := 2; width <= s.n; width++ {
-		for start := 0; start+width <= s.n; start++ {
-			s.solveOne(start, start+width)
+	// The parts of a range come before it: those that start later, and those
+	// that start where it does and end earlier.
+	for start := s.n - 2; start >= 0; start-- {
+		for end := start + 2; end <= s.n; end++ {
+			s.solveOne(start, end)
 		}
 	}
 }
@@ -123,25 +125,30 @@ func (s *searcher) at(i, j int) int { return s.row[i] + j }
 // theorem, but it misses little and keeps the search quadratic.
 func (s *searcher) solveOne(i, j int) {
 	low, high := i+1, j-1
+	here, below := s.row[i], s.row[i+1]
 	if j-i > 2 {
-		if k := s.first[s.at(i, j-1)]; k != testSingles {
+		if k := s.first[here+j-1]; k != testSingles {
 			low = int(k)
 		}
-		if k := s.first[s.at(i+1, j)]; k != testSingles {
+		if k := s.first[below+j]; k != testSingles {
 			high = max(low, int(k))
 		}
 	}
 	best, first := int32(math.MaxInt32), 0
-	for k := low; k <= high; k++ {
-		if c := s.cost[s.at(i, k)] + s.cost[s.at(k, j)]; c < best {
-			best, first = c, k
+	cost := s.cost
+	left := cost[here+low : here+high+1]
+	for n, row := range s.row[low : high+1] {
+		if c := left[n] + cost[row+j]; c < best {
+			best, first = c, low+n
 		}
 	}
 	best += s.before[j] - s.before[i] + sizeCost
-	if c, ok := s.singlesCost(i, j); ok && c <= best {
-		best, first = c, testSingles
+	if j-i <= maxSinglesRange {
+		if c, ok := s.singlesCost(i, j); ok && c <= best {
+			best, first = c, testSingles
+		}
 	}
-	s.cost[s.at(i, j)], s.first[s.at(i, j)] = best, uint8(first)
+	cost[here+j], s.first[here+j] = best, uint8(first)
 }
 
 // cheapest builds the tree that solve found.
@@ -208,11 +215,9 @@ func (s *searcher) single(k int) bool {
 	return s.spans[k+1].first == s.spans[k].first+1
 }
 
-// singlesCost is what testing the single values of a range of the block costs.
+// singlesCost is what testing the single values of a range of the block costs,
+// which is no longer than maxSinglesRange.
 func (s *searcher) singlesCost(i, j int) (int32, bool) {
-	if j-i > maxSinglesRange {
-		return 0, false
-	}
 	list, ok := s.singles(s.base+i, s.base+j)
 	if !ok {
 		return 0, false

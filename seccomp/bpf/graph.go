@@ -72,7 +72,7 @@ func (g *Graph) intern(n node) Node {
 		return i
 	}
 	if g.index == nil {
-		g.index = map[node]Node{}
+		g.index, g.nodes = make(map[node]Node, 256), make([]node, 0, 256) // room for a preset's filter
 	}
 	i := Node(len(g.nodes))
 	g.nodes, g.index[n] = append(g.nodes, n), i
