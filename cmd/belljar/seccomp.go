@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/seccomp"
 	"github.com/belljar/belljar/seccomp/bpf"
 	"github.com/belljar/belljar/syscalls"
@@ -63,6 +64,24 @@ func readFilter(name string, t *syscalls.Table) (bpf.Program, error) {
 	return p, nil
 }
 
+// filterFor reads a filter, for calls of the first architecture.
+func filterFor(name string, arches []string) (bpf.Program, *syscalls.Table, error) {
+	tables, err := tablesFor(arches)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := readFilter(name, tables[0])
+	return p, tables[0], err
+}
+
+// takes says why the kernel would not take a filter, nil if it would.
+func takes(name string, p bpf.Program) error {
+	if err := p.Check(); err != nil {
+		return fmt.Errorf("%s: the kernel would not take this filter: %w", quote(name), err)
+	}
+	return nil
+}
+
 // readInput reads a file, or standard input for "-".
 func readInput(name string, limit int64) ([]byte, error) {
 	if name != "-" {
@@ -113,6 +132,16 @@ func tablesFor(arches []string) ([]*syscalls.Table, error) {
 	return tables, nil
 }
 
+// policyFor loads a policy, and the tables of the architectures that it is for.
+func policyFor(name string, arches []string) (*policy.Policy, []*syscalls.Table, error) {
+	p, err := loadPolicy(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	tables, err := tablesFor(arches)
+	return p, tables, err
+}
+
 func seccompCompile() *cobra.Command {
 	var arches []string
 	var format, output string
@@ -128,11 +157,7 @@ several, to be installed in this order.`,
 		Args:              exactly(1, "a policy file or preset"),
 		ValidArgsFunction: completePolicyArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := loadPolicy(args[0])
-			if err != nil {
-				return err
-			}
-			tables, err := tablesFor(arches)
+			p, tables, err := policyFor(args[0], arches)
 			if err != nil {
 				return err
 			}

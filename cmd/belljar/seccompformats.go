@@ -107,11 +107,7 @@ seccomp compile" has.`,
 		Args:              exactly(1, "a policy file or preset"),
 		ValidArgsFunction: completePolicyArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := loadPolicy(args[0])
-			if err != nil {
-				return err
-			}
-			tables, err := tablesFor(arches)
+			p, tables, err := policyFor(args[0], arches)
 			if err != nil {
 				return err
 			}

@@ -20,11 +20,7 @@ func seccompDisasm() *cobra.Command {
 		Short: "List a filter's instructions, or its rules",
 		Args:  exactly(1, `a filter or "-"`),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			tables, err := tablesFor(arches)
-			if err != nil {
-				return err
-			}
-			p, err := readFilter(args[0], tables[0])
+			p, _, err := filterFor(args[0], arches)
 			if err != nil {
 				return err
 			}
@@ -35,10 +31,7 @@ func seccompDisasm() *cobra.Command {
 			if err := writeFilter(cmd.OutOrStdout(), "", format, p); err != nil {
 				return err
 			}
-			if err := p.Check(); err != nil {
-				return fmt.Errorf("%s: the kernel would not take this filter: %w", quote(args[0]), err)
-			}
-			return nil
+			return takes(args[0], p)
 		},
 	}
 	archFlag(cmd, &arches)
@@ -57,18 +50,14 @@ A call is a name or a number; an argument is a number, constants joined by "|",
 or a path, which is an address to a filter.`,
 		Args: atLeast(2, `a filter or "-", and a call`),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			tables, err := tablesFor(arches)
+			p, table, err := filterFor(args[0], arches)
 			if err != nil {
 				return err
 			}
-			p, err := readFilter(args[0], tables[0])
-			if err != nil {
+			if err := takes(args[0], p); err != nil {
 				return err
 			}
-			if err := p.Check(); err != nil {
-				return fmt.Errorf("%s: the kernel would not take this filter: %w", quote(args[0]), err)
-			}
-			d, text, err := parseCall(tables[0], args[1], args[2:])
+			d, text, err := parseCall(table, args[1], args[2:])
 			if err != nil {
 				return err
 			}
