@@ -53,8 +53,10 @@ func (e *Engine) decide(t *Trap, who *actor, onBehalf bool) Decision {
 	if plan.joins {
 		e.common.Store(true)
 	}
-	if d, over := plan.count(); over {
-		return d
+	if !t.Again {
+		if d, over := plan.count(); over {
+			return d
+		}
 	}
 	if plan.asks || plan.path == nil && len(plan.counts) == 0 {
 		action, rule := e.policy.Decide(t.Arch, t.Nr, t.Args)

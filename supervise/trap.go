@@ -44,6 +44,10 @@ type Trap struct {
 	// if there was one. Then a path need not be looked up to be decided.
 	ByName bool
 
+	// Again says that the call was decided before, was not made, and is the same
+	// call of the program's: it has been counted.
+	Again bool
+
 	scratch []byte            // memory for what Path and Bytes read
 	texts   map[string]string // strings that were read before
 	actor   actor

@@ -281,6 +281,9 @@ func (t *Tracer) returned(tid int, k *task) {
 		syscall.Kill(tid, syscall.SIGKILL) // it must not go on with the tracer's arguments
 		return
 	}
+	if again {
+		k.anew = m.own.Nr() + 1
+	}
 	if k.call.repeats = again; !again {
 		t.left(tid, k, next.Result())
 	}

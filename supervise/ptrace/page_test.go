@@ -141,6 +141,20 @@ func TestFewSlots(t *testing.T) {
 	}
 }
 
+// A call that is made anew, because a page had to be mapped first, counts once.
+func TestCountsOnce(t *testing.T) {
+	eachSupervisor(t, func(t *testing.T, s belljar.Supervisor) {
+		for most, want := range map[uint64]belljar.Verdict{2000: belljar.OK, 1999: belljar.Violation} {
+			opts := belljar.Options{Policy: policy.Observe(), Supervisor: s, Unshare: belljar.Off, Limits: belljar.Limits{Wall: time.Minute}}
+			opts.Policy.Counts = []policy.Count{{Call: "openat", Max: most, Do: policy.Action{Kind: policy.Kill}}}
+			res, err := belljar.Run(context.Background(), belljar.Command{Args: testkit.Program(t, "c/openmany", "static")}, opts)
+			if err != nil || res.Verdict != want {
+				t.Errorf("at most %d calls: %+v, %v", most, res, err)
+			}
+		}
+	})
+}
+
 // What a thread writes into the buffer after the decision is not opened.
 func TestBufferHolds(t *testing.T) {
 	eachSupervisor(t, func(t *testing.T, s belljar.Supervisor) {

@@ -26,6 +26,7 @@ type task struct {
 	call   entering
 	raised syscall.Signal // by the call that was made in its place last
 	made   made           // the call that it is in for the tracer
+	anew   int            // one more than the number of the call that it makes anew
 	again  int            // how often its own call was decided anew
 }
 

@@ -59,6 +59,11 @@ func (t *Tracer) trapped(tid int, k *task) {
 	// A foreign architecture never gets here: the filter kills it.
 	t.trap.Arch, t.trap.Nr, t.trap.Args = t.cfg.Table, nr, args
 	t.trap.PID, t.trap.TID, t.trap.Tracee = k.proc.pid, tid, t.memory.of(tid)
+	// A signal's handler may come first. Should it make a call of the same number,
+	// one of the two is counted now and the other then.
+	if t.trap.Again = k.anew == t.trap.Nr+1; t.trap.Again {
+		k.anew = 0
+	}
 	t.trap.Alone, t.trap.ByName = t.alone(), k.again == 0
 
 	t.Follow(&t.trap, t.thread)
