@@ -3,6 +3,7 @@ package seccomp_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -111,6 +112,27 @@ func TestForeignNumbersAreKilled(t *testing.T) {
 					t.Fatalf("%s: %d of architecture %#x: %s, %v", name, nr, arch, bpf.AnswerString(got), err)
 				}
 			}
+		}
+	}
+}
+
+// A call that its number kills is killed before the architecture is looked at.
+func TestKilledByNumber(t *testing.T) {
+	p, _ := policy.Preset("strict")
+	prog, err := seccomp.Compile(p, seccomp.Options{Table: syscalls.AMD64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for nr := range syscalls.AMD64.Calls() {
+		answer, path, err := prog.Path(bpf.Data{Nr: int32(nr), Arch: syscalls.AMD64.Audit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		looks := slices.ContainsFunc(path, func(at int) bool {
+			return prog[at] == bpf.Instruction{Op: bpf.LD | bpf.W | bpf.ABS, K: bpf.OffArch}
+		})
+		if looks != (answer == bpf.Allow) {
+			t.Errorf("%d: %s, looks at the architecture: %t", nr, bpf.AnswerString(answer), looks)
 		}
 	}
 }

@@ -150,8 +150,19 @@ func TestFilterEqualsPolicy(t *testing.T) {
 			if t.Failed() {
 				t.Fatalf("seed %d: %s %s%#x, rule %+v\n%s", seed, table.GOARCH, table.Name(nr), d.Args, rule, p.YAML())
 			}
+			if d.Arch ^= 1; answerTo(t, prog, d) != bpf.KillProcess || answerTo(t, plain, d) != bpf.KillProcess {
+				t.Fatalf("seed %d: %d of an architecture that is none of the filter's is not killed\n%s", seed, nr, p.YAML())
+			}
 		}
 	}
+}
+
+func answerTo(t *testing.T, prog bpf.Program, d bpf.Data) uint32 {
+	got, _, err := prog.Run(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
 }
 
 // options picks one architecture, or several.
