@@ -1,6 +1,7 @@
 package timed
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -39,13 +40,17 @@ func Memory() (own, children int64, err error) {
 	return own, children, nil
 }
 
-// apart is a child's memory, 0 if it is this process's own.
-func apart(pid string) (int64, error) {
+// apart is a child's memory, 0 if it is this process's own or the child has ended since it
+// was listed.
+func apart(pid string) (n int64, err error) {
 	shared, err := sharesMemory(pid)
-	if err != nil || shared {
-		return 0, err
+	if err == nil && !shared {
+		n, err = rollup(pid)
 	}
-	return rollup(pid)
+	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.ENOENT) {
+		return 0, nil
+	}
+	return n, err
 }
 
 // sharesMemory says whether a process has the same address space as this one, as
