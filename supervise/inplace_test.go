@@ -107,7 +107,7 @@ func (r *race) won(t *testing.T, s belljar.Supervisor, program string) bool {
 	var out bytes.Buffer
 	res, err := belljar.Run(context.Background(),
 		belljar.Command{Args: []string{program, r.kind, "0.5", r.allowed, r.forbidden}, Dir: r.dir, Stdout: &out, Stderr: &out},
-		belljar.Options{Policy: p, Supervisor: s, Unshare: belljar.Off, Limits: belljar.Limits{Wall: time.Minute}})
+		belljar.Options{Policy: p, Supervisor: s, Unshare: belljar.Off, Limits: belljar.Limits{Wall: 10 * time.Minute}})
 	if err != nil || !strings.HasPrefix(out.String(), "wins ") {
 		t.Fatalf("%+v, %v, output %q", res, err, out.String())
 	}

@@ -59,7 +59,7 @@ func attackByCommonMemory(t *testing.T, s belljar.Supervisor, seconds string) st
 	p.Files.Default = policy.Action{Kind: policy.Deny, Errno: 13}
 	var out bytes.Buffer
 	res, err := belljar.Run(context.Background(), belljar.Command{Args: args, Stdout: &out, Stderr: &out},
-		belljar.Options{Policy: p, Supervisor: s, Unshare: belljar.Off, Limits: belljar.Limits{Wall: 2 * time.Minute}})
+		belljar.Options{Policy: p, Supervisor: s, Unshare: belljar.Off, Limits: belljar.Limits{Wall: 10 * time.Minute}})
 	if err != nil || res.Verdict != belljar.OK {
 		t.Fatalf("%+v, %v, output %q", res, err, out.String())
 	}

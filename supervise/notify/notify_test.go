@@ -46,7 +46,7 @@ func options(t *testing.T, h handler) belljar.Options {
 
 func shell(t *testing.T, ctx context.Context, o belljar.Options, script string) (*belljar.Result, string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	var out bytes.Buffer
 	res, err := belljar.Run(ctx, belljar.Command{Args: []string{"/bin/sh", "-c", script}, Stdout: &out, Stderr: &out,

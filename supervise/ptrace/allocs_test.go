@@ -45,7 +45,7 @@ func mallocs(t *testing.T, s belljar.Supervisor, path string, n int) float64 {
 	t.Helper()
 	p := policy.Judge()
 	p.Files.Rules = append(p.Files.Rules, policy.FileRule{Pattern: path, Grant: policy.Read})
-	opts := belljar.Options{Policy: p, Supervisor: s, Unshare: belljar.Off, Limits: belljar.Limits{Wall: time.Minute}}
+	opts := belljar.Options{Policy: p, Supervisor: s, Unshare: belljar.Off, Limits: belljar.Limits{Wall: 10 * time.Minute}}
 	args := append(testkit.Program(t, "c/openloop", "static"), path, strconv.Itoa(n))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 // which may open one file but not another.
 func attackPage(t *testing.T, s belljar.Supervisor, args ...string) string {
 	t.Helper()
-	opts := belljar.Options{Policy: policy.Observe(), Supervisor: s, Unshare: belljar.Off, Limits: belljar.Limits{Wall: time.Minute}}
+	opts := belljar.Options{Policy: policy.Observe(), Supervisor: s, Unshare: belljar.Off, Limits: belljar.Limits{Wall: 10 * time.Minute}}
 	opts.Policy.Files.Rules = append(opts.Policy.Files.Rules,
 		policy.FileRule{Pattern: "/etc/hostname", Do: policy.Action{Kind: policy.Deny, Errno: 13}})
 	var out bytes.Buffer
@@ -104,7 +104,7 @@ func TestOpensUnsealed(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer
-			opts := belljar.Options{Policy: policy.Compile(), Limits: belljar.Limits{Wall: time.Minute}}
+			opts := belljar.Options{Policy: policy.Compile(), Limits: belljar.Limits{Wall: 10 * time.Minute}}
 			res, err := belljar.PtraceRunner(opts).Run(context.Background(), belljar.Command{Args: tt.args, Stdout: &out, Stderr: &out})
 			if err != nil || res.Verdict != belljar.OK || strings.Contains(out.String(), "Cannot allocate") {
 				t.Errorf("%+v, %v, output %q", res, err, out.String())
@@ -129,7 +129,7 @@ func TestFewSlots(t *testing.T) {
 		{"c/alarmed", 0, belljar.OK, "alarm\n"},
 	} {
 		ptrace.LeaveSlots(t, tt.slots)
-		opts := belljar.Options{Policy: policy.Compile(), Limits: belljar.Limits{Wall: time.Minute}}
+		opts := belljar.Options{Policy: policy.Compile(), Limits: belljar.Limits{Wall: 10 * time.Minute}}
 		if tt.want == belljar.TimeLimit {
 			opts.Limits.Wall = time.Second
 		}
@@ -145,7 +145,7 @@ func TestFewSlots(t *testing.T) {
 func TestCountsOnce(t *testing.T) {
 	eachSupervisor(t, func(t *testing.T, s belljar.Supervisor) {
 		for most, want := range map[uint64]belljar.Verdict{2000: belljar.OK, 1999: belljar.Violation} {
-			opts := belljar.Options{Policy: policy.Observe(), Supervisor: s, Unshare: belljar.Off, Limits: belljar.Limits{Wall: time.Minute}}
+			opts := belljar.Options{Policy: policy.Observe(), Supervisor: s, Unshare: belljar.Off, Limits: belljar.Limits{Wall: 10 * time.Minute}}
 			opts.Policy.Counts = []policy.Count{{Call: "openat", Max: most, Do: policy.Action{Kind: policy.Kill}}}
 			res, err := belljar.Run(context.Background(), belljar.Command{Args: testkit.Program(t, "c/openmany", "static")}, opts)
 			if err != nil || res.Verdict != want {
