@@ -116,11 +116,11 @@ func (f *Follower) lessEager() { f.patience = min(2*f.patience, maxPatience) }
 func (f *Follower) hold(thread int) {
 	cpu, errno := sys.CurrentCPU()
 	if errno != 0 || cpu >= len(taken) {
-		f.on = false
+		f.stop()
 		return
 	}
 	if f.own, errno = sys.Affinity(thread); errno != 0 || f.own.Count() < 2 {
-		f.on = false
+		f.stop()
 		return
 	}
 	program, errno := sys.Affinity(f.pid)
@@ -133,8 +133,7 @@ func (f *Follower) hold(thread int) {
 	f.used.Add(cpu)
 	one := sys.OneCPU(cpu)
 	if sys.SetAffinity(f.pid, &one) != 0 || sys.SetAffinity(thread, &one) != 0 {
-		f.letGo()
-		f.on = false
+		f.stop()
 		return
 	}
 	f.looked, f.ran, f.seen = time.Now(), f.cpuTime(), f.run
@@ -203,8 +202,14 @@ func (f *Follower) Leave() {
 	if !releases {
 		return
 	}
+	f.stop()
+	f.used = sys.CPUs{}
+}
+
+// stop follows nothing any more.
+func (f *Follower) stop() {
 	f.forget()
-	f.on, f.used = false, sys.CPUs{}
+	f.on = false
 }
 
 // Ended forgets a process that is about to end, or has ended.
