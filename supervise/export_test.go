@@ -12,8 +12,8 @@ func LetSocketsGoOn(t *testing.T) {
 	t.Cleanup(func() { inPlace = true })
 }
 
-// WithoutStrangers makes engines not look at whether a file that a program opens is one that
-// others may write, until the test ends.
+// WithoutStrangers makes engines not look at what a program opens, nor at calls that bring memory
+// which others may write, until the test ends.
 func WithoutStrangers(t *testing.T) {
 	strangersCount = false
 	t.Cleanup(func() { strangersCount = true })

@@ -50,7 +50,7 @@ func (e *Engine) decide(t *Trap, who *actor, onBehalf bool) Decision {
 		return Decision{Kind: Kill}
 	}
 	plan := &e.calls[t.Nr]
-	if plan.joins {
+	if plan.joins && strangersCount {
 		e.common.Store(true)
 	}
 	if !t.Again {

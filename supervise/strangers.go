@@ -15,11 +15,12 @@ import (
 // that were handed over are the caller's to keep from others.
 
 // joinCalls let the kernel or another process write memory of a task that is stopped, or bring
-// memory or descriptors from somebody else.
+// memory or descriptors from somebody else. A socket needs a name only, and no connection, for others
+// to pass descriptors to it; connect and accept are here for sockets that were handed over.
 var joinCalls = []string{"io_setup", "io_uring_setup", "perf_event_open", "process_vm_writev", "ptrace", "userfaultfd", "bpf",
-	"connect", "accept", "accept4", "pidfd_getfd", "shmat"}
+	"socket", "connect", "accept", "accept4", "pidfd_getfd", "shmat"}
 
-// strangersCount is switched off by a test that shows what is done with a file in common.
+// strangersCount is switched off by a test that shows what is done with memory in common.
 var strangersCount = true
 
 // alone reports whether nobody can change what a call has in memory, where the run's
