@@ -170,8 +170,8 @@ func (l *elfLayout) word(b []byte) uint64 {
 
 // VerifyExec decides what a thread is about to run, when it has executed a
 // program but not one of its instructions (PTRACE_EVENT_EXEC): the executable,
-// which needs Exec, and every other file that is mapped executable. Names cannot
-// lie any more then.
+// which needs Exec, and every other file that is mapped: a loader need not be executable
+// where it says that the program's own code is its first. Names cannot lie any more then.
 func (e *Engine) VerifyExec(pid, tid int) Decision {
 	th := thread{pid, tid}
 	// Also for calls that are decided without a tracer's stop.
@@ -196,7 +196,7 @@ func (e *Engine) VerifyExec(pid, tid int) Decision {
 	}
 	seen := ""
 	for _, m := range maps {
-		if m.Perms[2] != 'x' || !strings.HasPrefix(m.Path, "/") || m.Path == seen {
+		if !strings.HasPrefix(m.Path, "/") || m.Path == seen {
 			continue
 		}
 		seen = m.Path

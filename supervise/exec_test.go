@@ -2,10 +2,13 @@ package supervise
 
 import (
 	"bytes"
+	"debug/elf"
+	"encoding/binary"
 	"fmt"
 	"os"
 	osexec "os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -148,5 +151,66 @@ func TestVerifyExec(t *testing.T) {
 	}
 	if d := onlyExec(t, program).VerifyExec(pid, pid); d.Kind != Deny || !strings.Contains(d.Path, "/l") {
 		t.Errorf("without libraries: %+v", d)
+	}
+}
+
+// elfImage is a program of one segment, which begins with its headers. Its loader is named
+// at its end.
+func elfImage(t *testing.T, addr, entry uint64, executable bool, loader string) []byte {
+	machines := map[string]struct {
+		number  uint16
+		forever []byte
+	}{
+		"amd64": {62, []byte{0xeb, 0xfe}},
+		"arm64": {183, []byte{0, 0, 0, 0x14}},
+	}
+	m, ok := machines[runtime.GOARCH]
+	if !ok {
+		t.Skip("no machine code for " + runtime.GOARCH)
+	}
+	const head = 64 + 2*56 // then the code, then the name
+	size := uint64(head + 8 + len(loader) + 1)
+	flags, first := uint32(elf.PF_R), uint32(elf.PT_NULL)
+	if executable {
+		flags |= uint32(elf.PF_X)
+	}
+	if loader != "" {
+		first = uint32(elf.PT_INTERP)
+	}
+	var b bytes.Buffer
+	for _, part := range []any{
+		elf.Header64{Ident: [16]byte{0x7f, 'E', 'L', 'F', 2, 1, 1}, Type: uint16(elf.ET_EXEC), Machine: m.number, Version: 1,
+			Entry: entry, Phoff: 64, Ehsize: 64, Phentsize: 56, Phnum: 2},
+		elf.Prog64{Type: first, Flags: uint32(elf.PF_R), Off: head + 8, Filesz: uint64(len(loader) + 1)},
+		elf.Prog64{Type: uint32(elf.PT_LOAD), Flags: flags, Vaddr: addr, Filesz: size, Memsz: size, Align: 1 << 16},
+		append(m.forever, make([]byte, 8-len(m.forever))...), append([]byte(loader), 0),
+	} {
+		must(t, binary.Write(&b, binary.LittleEndian, part))
+	}
+	return b.Bytes()
+}
+
+// TestVerifyPassiveLoader proves that a loader is found which no segment of is executable: its
+// first instruction is the program's.
+func TestVerifyPassiveLoader(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	must(t, err)
+	const addr, code = 0x400000, 0x400000 + 64 + 2*56
+	program, loader := dir+"/program", dir+"/loader"
+	must(t, os.WriteFile(program, elfImage(t, addr, code, true, loader), 0o755))
+	must(t, os.WriteFile(loader, elfImage(t, 0x10000000, code, false, ""), 0o755))
+	must(t, os.Chmod(loader, 0o777)) // whoever writes it writes the program's memory
+	cmd := osexec.Command(program)
+	must(t, cmd.Start())
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	pid := cmd.Process.Pid
+	if d := onlyExec(t, program).VerifyExec(pid, pid); d.Kind != Deny || d.Path != loader {
+		t.Errorf("a loader that is not allowed: %+v", d)
+	}
+	files := policy.Files{Default: eacces, Rules: []policy.FileRule{{Pattern: dir + "/*", Grant: policy.Exec}}}
+	e := newEngine(t, EngineConfig{Dir: "/", Policy: &policy.Policy{Files: files}, Program: program, Strangers: true})
+	if d := e.VerifyExec(pid, pid); d.Kind != Allow || e.alone() {
+		t.Errorf("a loader that others write: %+v, alone %v", d, e.alone())
 	}
 }
