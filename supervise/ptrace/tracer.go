@@ -126,6 +126,9 @@ type Tracer struct {
 	fed     time.Time // when there was a look for slots
 	waiting map[int]*waiting
 	dropped []*supervise.Waiting // given up, maybe not over
+	reports []report             // that were taken before their turn
+	heard   int                  // of these
+	turn    uint                 // how many times somebody was waited for
 	follow  follow.Follower
 	early   map[int]int // tasks that ended before the process that made them told of them
 

@@ -35,9 +35,52 @@ func (t *Tracer) await(tid int, k *task, call *supervise.Waiting) {
 	t.waiting[tid] = &waiting{call: call, task: k, nr: t.trap.Nr, looked: time.Now()}
 }
 
+// report is what wait4 tells of one tracee.
+type report struct {
+	pid    int
+	status syscall.WaitStatus
+	usage  syscall.Rusage
+}
+
+// fair is after how many events all that report at that time have their turn.
+const fair = 16
+
 // next waits for an event of any tracee, and answers calls that were made
 // meanwhile.
+//
+// The kernel looks at the newest tracee first (Linux 6.18), so of several threads that trap
+// all the time the oldest would never be heard. Now and then the reports of all are taken, and none
+// of them goes on before the others were heard.
 func (t *Tracer) next(status *syscall.WaitStatus, usage *syscall.Rusage) (int, error) {
+	if t.heard < len(t.reports) {
+		r := &t.reports[t.heard]
+		t.heard++
+		*status, *usage = r.status, r.usage
+		t.drop(r.pid)
+		return r.pid, nil
+	}
+	t.reports, t.heard = t.reports[:0], 0
+	pid, err := t.wait(status, usage)
+	if t.turn++; err == nil && len(t.tasks) > 1 && t.turn%fair == 0 {
+		t.hearAll()
+	}
+	return pid, err
+}
+
+// hearAll takes the reports that there are.
+func (t *Tracer) hearAll() {
+	for {
+		var r report
+		var err error
+		if r.pid, err = sys.PollTracee(&r.status, &r.usage); err != nil || r.pid == 0 {
+			return // whoever waits next is told of the error
+		}
+		t.reports = append(t.reports, r)
+	}
+}
+
+// wait waits for the first event.
+func (t *Tracer) wait(status *syscall.WaitStatus, usage *syscall.Rusage) (int, error) {
 	for pause := firstLook; len(t.waiting) > 0 || len(t.starved) > 0; pause = min(2*pause, lastLook) {
 		t.feed(false)
 		pid, err := sys.PollTracee(status, usage)
