@@ -73,6 +73,7 @@ func (w *worker) next() (more bool, err error) {
 	}
 	switch errno {
 	case 0:
+		w.trap.Again = false
 		err = w.handle()
 	case syscall.ENOENT: // it was killed, or a signal took it back
 	default:
@@ -146,7 +147,9 @@ func (w *worker) handle() error {
 	if !ok {
 		return nil
 	}
-	w.traps.Add(1)
+	if !w.trap.Again {
+		w.traps.Add(1)
+	}
 	w.tracee = tracee{w.listener, w.call.ID, tid}
 	w.trap.Arch, w.trap.Nr, w.trap.Args = w.cfg.Table, int(w.call.Nr), w.call.Args
 	w.trap.PID, w.trap.TID, w.trap.Tracee = pid, tid, &w.tracee
@@ -172,6 +175,7 @@ func (w *worker) open(o *supervise.Opening) error {
 	fd, errno := o.Open()
 	if o.Outdated(errno) {
 		o.Close()
+		w.trap.Again = true
 		return w.handle()
 	}
 	defer o.Close()
