@@ -6,6 +6,7 @@ import (
 
 	"github.com/belljar/belljar/internal/sys"
 	"github.com/belljar/belljar/policy"
+	"github.com/belljar/belljar/supervise"
 )
 
 // door is a form of a call that leads out of a run, and that stays shut although
@@ -13,7 +14,7 @@ import (
 type door struct {
 	call  string
 	when  []policy.Cond // what makes the call a door; none: any form
-	errno syscall.Errno // as a kernel would answer that has no such door
+	errno syscall.Errno // as a kernel would answer that has no such door; 0: the supervisor is told, and lets it be
 	opens opener
 }
 
@@ -36,10 +37,16 @@ const (
 // any tracer is asked, and the kernel allows one only. A lease makes whoever
 // opens or truncates the file wait until it is given up, and that would be the
 // supervisor.
-var supervisedDoors = []door{
-	{"seccomp", bit(1, sys.SeccompNewListener), syscall.EBUSY, never},
-	{"fcntl", value(1, setLease), syscall.EACCES, never},
-}
+var supervisedDoors = func() []door {
+	doors := []door{
+		{"seccomp", bit(1, sys.SeccompNewListener), syscall.EBUSY, never},
+		{"fcntl", value(1, setLease), syscall.EACCES, never},
+	}
+	for _, f := range supervise.JoinForms {
+		doors = append(doors, door{f.Call, []policy.Cond{f.When}, 0, never})
+	}
+	return doors
+}()
 
 // tracedDoors make processes that are not the run's: that no tracer follows,
 // that are the children of somebody else, or that see another system. Every run
@@ -89,8 +96,12 @@ func (p *plan) doors() []door {
 // shut returns the policy with the door closed before each rule that would let
 // somebody through without meaning to.
 func (d *door) shut(p *policy.Policy) *policy.Policy {
+	do := policy.Action{Kind: policy.Deny, Errno: uint16(d.errno)}
+	if d.errno == 0 {
+		do = policy.Action{Kind: policy.Trap}
+	}
 	refusal := func(when []policy.Cond) policy.Rule {
-		return policy.Rule{Call: d.call, When: slices.Concat(when, d.when), Do: policy.Action{Kind: policy.Deny, Errno: uint16(d.errno)}}
+		return policy.Rule{Call: d.call, When: slices.Concat(when, d.when), Do: do}
 	}
 	lets := func(a policy.Action) bool { return a.Kind == policy.Allow || a.Kind == policy.Trap }
 	opened := func(r policy.Rule) bool {

@@ -1,6 +1,7 @@
 package belljar
 
 import (
+	"github.com/belljar/belljar/internal/kernel"
 	"github.com/belljar/belljar/supervise"
 	"github.com/belljar/belljar/unshare"
 )
@@ -16,8 +17,9 @@ func (p *plan) quiet() bool {
 // showsOthers reports whether the private root shows what is neither the
 // system's, nor the run's own, nor the program.
 func (p *plan) showsOthers() bool {
+	stays := kernel.ExecDeniesWrite.Have()
 	for _, m := range p.root.Mounts {
-		if m.Kind == unshare.Bind && (m.Writable || m.Source != p.path && !supervise.OfSystem(m.Source)) {
+		if m.Kind == unshare.Bind && (m.Writable || !(stays && m.Source == p.path) && !supervise.OfSystem(m.Source)) {
 			return true
 		}
 	}

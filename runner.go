@@ -140,7 +140,7 @@ func (r *Runner) engine(p *plan) (*supervise.Engine, error) {
 		var err error
 		e, err = supervise.NewEngine(supervise.EngineConfig{
 			Policy: r.policy, Table: r.table, Dir: p.dir, Root: p.onHost("/"),
-			UID: p.uid, GID: p.gid, UserNS: p.root != nil && p.userNS, Strangers: p.root == nil,
+			UID: p.uid, GID: p.gid, UserNS: p.root != nil && p.userNS, Strangers: p.root == nil, ProgramStays: kernel.ExecDeniesWrite.Have(),
 			User: r.opts.Handler, Observe: r.opts.Observe,
 		})
 		if err != nil {

@@ -45,6 +45,10 @@ type EngineConfig struct {
 	// so that what it opens is looked at before Trap.Alone counts.
 	Strangers bool
 
+	// ProgramStays says that nobody can write the program's own file while it is executed
+	// (ETXTBSY), so that strangers do not count for it.
+	ProgramStays bool
+
 	// Observe is told of every decision. With it, path calls trap and are
 	// resolved also where the policy would allow any path. It is called on the
 	// thread that decides, at once from several where a supervisor uses several.
@@ -63,6 +67,7 @@ type Engine struct {
 	root     string // of the program, on the host
 
 	strangers bool        // as in EngineConfig
+	stays     bool        // ProgramStays
 	common    atomic.Bool // somebody else may write the run's memory
 
 	judges   bool // paths are decided, or observed
@@ -79,11 +84,12 @@ type Engine struct {
 
 // callPlan is what the engine does with one system call.
 type callPlan struct {
-	path   *pathCall  // nil: the call has no path
-	net    netCall    // nil: it reaches no peer
-	counts []*counter // limits on how often
-	asks   bool       // a rule may send it to the user's handler
-	joins  bool       // it is one of joinCalls, and the policy lets programs make it
+	path   *pathCall    // nil: the call has no path
+	net    netCall      // nil: it reaches no peer
+	counts []*counter   // limits on how often
+	asks   bool         // a rule may send it to the user's handler
+	joins  bool         // it is one of joinCalls, and the policy lets programs make it
+	form   *policy.Cond // it is one of JoinForms
 }
 
 // counter counts the calls that one count of the policy names.
@@ -104,7 +110,7 @@ func NewEngine(c EngineConfig) (*Engine, error) {
 	if table == nil {
 		return nil, fmt.Errorf("policy engine: no system call table for %s", runtime.GOARCH)
 	}
-	e := &Engine{policy: c.Policy, table: table, user: c.User, observe: c.Observe, strangers: c.Strangers, root: cmp.Or(c.Root, "/")}
+	e := &Engine{policy: c.Policy, table: table, user: c.User, observe: c.Observe, strangers: c.Strangers, stays: c.ProgramStays, root: cmp.Or(c.Root, "/")}
 	var err error
 	if e.identity, err = newIdentity(&c); err != nil {
 		return nil, fmt.Errorf("policy engine: %w", err)
@@ -171,7 +177,7 @@ func (e *Engine) ForRun(program string) (*Engine, error) {
 		return nil, fmt.Errorf("policy engine: open root %s: %w", e.root, errno)
 	}
 	defer sys.CloseFile(root)
-	run := &Engine{policy: e.policy, table: e.table, user: e.user, observe: e.observe, root: e.root, strangers: e.strangers, judges: e.judges, looks: e.looks, identity: e.identity, rules: e.rules, net: e.net, sockets: e.sockets}
+	run := &Engine{policy: e.policy, table: e.table, user: e.user, observe: e.observe, root: e.root, strangers: e.strangers, stays: e.stays, judges: e.judges, looks: e.looks, identity: e.identity, rules: e.rules, net: e.net, sockets: e.sockets}
 	run.rules.program = run.canonicalProgram(root, program)
 	run.resolver.fixed, run.resolver.names = fixesRoot(e.policy), e.observe != nil
 	if len(e.policy.Counts) == 0 {
@@ -218,6 +224,7 @@ func (e *Engine) plan() {
 		p := &e.calls[nr]
 		p.path, p.net = pathCallOf[name], e.netCall(name)
 		p.asks = asks && e.mayAsk(name)
+		p.form = formOf(name)
 		p.joins = slices.Contains(joinCalls, name) && e.policy.Lets(name)
 		for _, c := range counters {
 			if c.rule.Call == name || policy.IsGroup(c.rule.Call) && syscalls.InGroup(c.rule.Call, name) {

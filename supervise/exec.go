@@ -183,7 +183,7 @@ func (e *Engine) VerifyExec(pid, tid int) Decision {
 	}
 	o := e.resolver.linked(th, "exe")
 	d := e.rules.decide(&o, &pathRequest{want: exec})
-	if o.path != e.rules.program {
+	if !e.stays || o.path != e.rules.program {
 		e.opens(&o, exec)
 	}
 	o.close()
@@ -202,7 +202,7 @@ func (e *Engine) VerifyExec(pid, tid int) Decision {
 		seen = m.Path
 		o := e.resolver.mapped(th, m.Start, m.End, m.Path)
 		got := e.rules.decideMapped(&o, &pathRequest{})
-		if o.path != e.rules.program {
+		if !e.stays || o.path != e.rules.program {
 			e.opens(&o, exec)
 		}
 		o.close()

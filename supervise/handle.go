@@ -50,9 +50,7 @@ func (e *Engine) decide(t *Trap, who *actor, onBehalf bool) Decision {
 		return Decision{Kind: Kill}
 	}
 	plan := &e.calls[t.Nr]
-	if plan.joins && strangersCount {
-		e.common.Store(true)
-	}
+	e.join(plan, t)
 	if !t.Again {
 		if d, over := plan.count(); over {
 			return d

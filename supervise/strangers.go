@@ -18,7 +18,38 @@ import (
 // memory or descriptors from somebody else. A socket needs a name only, and no connection, for others
 // to pass descriptors to it; connect and accept are here for sockets that were handed over.
 var joinCalls = []string{"io_setup", "io_uring_setup", "perf_event_open", "process_vm_writev", "ptrace", "userfaultfd", "bpf",
-	"socket", "connect", "accept", "accept4", "pidfd_getfd", "shmat"}
+	"process_madvise", "socket", "connect", "accept", "accept4", "pidfd_getfd", "shmat"}
+
+// JoinForm is a form of a call after which the kernel may take memory away whenever it
+// is short of it, so that what is read twice is not the same. Only that form traps, by the filter.
+type JoinForm struct {
+	Call string
+	When policy.Cond
+}
+
+// JoinForms are MADV_FREE, of madvise(2), and MAP_DROPPABLE, of mmap (Linux 6.11).
+var JoinForms = []JoinForm{
+	{"madvise", policy.Cond{Arg: 2, Op: policy.Eq, Values: []uint64{8}}},
+	{"mmap", policy.Cond{Arg: 3, Op: policy.Mask, Mask: 0xf, Values: []uint64{8}}},
+}
+
+// formOf returns the form of a call that is one of JoinForms, nil if none is.
+func formOf(call string) *policy.Cond {
+	for i := range JoinForms {
+		if JoinForms[i].Call == call {
+			return &JoinForms[i].When
+		}
+	}
+	return nil
+}
+
+// join takes note of a call that lets others write a tracee's memory, or the kernel take it.
+func (e *Engine) join(p *callPlan, t *Trap) {
+	// The kernel reads both arguments' low halves, or looks at bits there.
+	if (p.joins || p.form != nil && p.form.Holds(t.Args[p.form.Arg], 32)) && strangersCount {
+		e.common.Store(true)
+	}
+}
 
 // strangersCount is switched off by a test that shows what is done with memory in common.
 var strangersCount = true

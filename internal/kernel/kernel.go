@@ -56,11 +56,23 @@ var (
 	MountSetattr = &Feature{Name: "mount_setattr", Since: "5.12", Use: "read-only mounts with all below them in one call", probe: known(sys.SysMountSetattr, bad, 0, 0, 0, 0)}
 	Landlock     = &Feature{Name: "landlock", Since: "5.13", Use: "file rules kept by the kernel, on the inode at use", probe: func() bool { return LandlockABI() > 0 }}
 	Notify       = &Feature{Name: "notify", Since: "5.19", Use: "calls answered by a supervisor that signals do not interrupt", probe: canNotify}
-	Mseal        = &Feature{Name: "mseal", Since: "6.10", Use: "argument pages that a program cannot move", probe: known(sys.SysMseal, 1, 0, 0)}
+	// ExecDeniesWrite was given up in 6.11 (2a010c412853) and came back in 6.13.
+	ExecDeniesWrite = &Feature{Name: "ETXTBSY", Since: "1.0", Use: "a program's own file does not change while it is executed", probe: execDeniesWrite}
+	Mseal           = &Feature{Name: "mseal", Since: "6.10", Use: "argument pages that a program cannot move", probe: known(sys.SysMseal, 1, 0, 0)}
 )
 
 // All lists the features.
 var All = []*Feature{Seccomp, Ptrace, PidfdOpen, CloneInto, CloseRange, MountSetattr, Landlock, Notify, Mseal}
+
+// execDeniesWrite asks whether this program's own file could be opened for writing. Where
+// that is refused for another reason it counts as possible.
+func execDeniesWrite() bool {
+	fd, errno := sys.OpenFile(sys.AT_FDCWD, "/proc/self/exe", syscall.O_WRONLY)
+	if errno == 0 {
+		sys.CloseFile(fd)
+	}
+	return errno == syscall.ETXTBSY
+}
 
 // canTrace asks to follow a process that cannot exist: who may trace is told
 // that there is none.
