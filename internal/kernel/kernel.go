@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"fmt"
 	"sync"
 	"syscall"
 
@@ -65,13 +66,25 @@ var (
 var All = []*Feature{Seccomp, Ptrace, PidfdOpen, CloneInto, CloseRange, MountSetattr, Landlock, Notify, Mseal}
 
 // execDeniesWrite asks whether this program's own file could be opened for writing. Where
-// that is refused for another reason it counts as possible.
+// that is refused for another reason, the version has to tell.
 func execDeniesWrite() bool {
 	fd, errno := sys.OpenFile(sys.AT_FDCWD, "/proc/self/exe", syscall.O_WRONLY)
-	if errno == 0 {
+	switch errno {
+	case 0:
 		sys.CloseFile(fd)
+		return false
+	case syscall.ETXTBSY:
+		return true
 	}
-	return errno == syscall.ETXTBSY
+	return !gaveUpDenying(sys.Release())
+}
+
+// gaveUpDenying reports whether a release may be one that lets files be written while they
+// are executed.
+func gaveUpDenying(release string) bool {
+	var major, minor int
+	_, err := fmt.Sscanf(release, "%d.%d", &major, &minor)
+	return err != nil || major == 6 && (minor == 11 || minor == 12)
 }
 
 // canTrace asks to follow a process that cannot exist: who may trace is told

@@ -42,3 +42,14 @@ func TestFeaturesMatchRelease(t *testing.T) {
 		}
 	}
 }
+
+func TestGaveUpDenying(t *testing.T) {
+	for release, want := range map[string]bool{
+		"5.10.0-32-amd64": false, "6.1.0": false, "6.10.3": false, "6.11.0": true, "6.12.107+deb13-cloud-amd64": true,
+		"6.13.0": false, "6.18.44-x": false, "7.2.13": false, "": true, "x": true,
+	} {
+		if got := gaveUpDenying(release); got != want {
+			t.Errorf("%q: %v", release, got)
+		}
+	}
+}

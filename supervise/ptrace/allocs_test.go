@@ -17,6 +17,7 @@ import (
 // garbage than one with few, under each supervisor, for openings that go on as
 // they are and for those that are made from a path that was judged.
 func TestTrapsAllocateNothing(t *testing.T) {
+	needsStaying(t)
 	file := testkit.Dir(t) + "/file"
 	if err := os.WriteFile(file, nil, 0o666); err != nil {
 		t.Fatal(err)
