@@ -12,8 +12,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/belljar/belljar/policy"
+	"github.com/belljar/belljar/syscalls"
 )
 
 func TestScriptInterpreter(t *testing.T) {
@@ -131,6 +133,21 @@ func TestExecELFInterpreter(t *testing.T) {
 	}
 }
 
+// untilAsleep waits until a process sleeps: nobody has stopped it, so its loader maps and unmaps
+// files before.
+func untilAsleep(t *testing.T, pid int) {
+	t.Helper()
+	nr, _ := syscalls.ForGOARCH(runtime.GOARCH).Number("clock_nanosleep")
+	for {
+		call, err := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", pid))
+		must(t, err)
+		if strings.HasPrefix(string(call), fmt.Sprintf("%d ", nr)) {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // TestVerifyExec proves that a running program is found to be what it is.
 func TestVerifyExec(t *testing.T) {
 	cmd := osexec.Command("/bin/sleep", "60")
@@ -138,6 +155,7 @@ func TestVerifyExec(t *testing.T) {
 	defer cmd.Wait()
 	defer cmd.Process.Kill()
 	pid := cmd.Process.Pid
+	untilAsleep(t, pid)
 	program, err := filepath.EvalSymlinks("/bin/sleep")
 	must(t, err)
 	if d := execEngine(t, "/", "/**").VerifyExec(pid, pid); d.Kind != Allow || d.Path != program {
