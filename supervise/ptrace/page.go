@@ -100,12 +100,6 @@ const openHowSize = 24
 
 // write puts the arguments of openat2 into a slot and returns their addresses.
 func (p *page) write(tid, slot int, name string, how openHow) (pathAt, howAt uint64, errno syscall.Errno) {
-	if p.mem < 0 {
-		if p.mem, errno = sys.OpenFile(sys.AT_FDCWD, hostProc.Path(tid, "mem"), sys.O_RDWR); errno != 0 {
-			p.mem = -1
-			return 0, 0, errno
-		}
-	}
 	var buf [slotSize]byte
 	b := binary.NativeEndian.AppendUint64(buf[:0], how.flags)
 	b = binary.NativeEndian.AppendUint64(b, how.mode)
@@ -115,11 +109,37 @@ func (p *page) write(tid, slot int, name string, how openHow) (pathAt, howAt uin
 	}
 	b = append(append(b, name...), 0)
 	at := p.addr + uint64(slot)*slotSize
-	n, errno := sys.WriteFileAt(p.mem, b, int64(at))
-	if errno == 0 && n != len(b) {
-		errno = syscall.EFAULT
+	if p.mem >= 0 {
+		errno = p.writeAt(b, at)
+	}
+	if p.mem < 0 || errno != 0 {
+		// Since 6.12 a kernel may let only the tracer of a task write to what is read-only
+		// (proc_mem.force_override=ptrace), and asks for the task by which the file was opened,
+		// which may have ended.
+		if errno = p.open(tid); errno == 0 {
+			errno = p.writeAt(b, at)
+		}
 	}
 	return at + openHowSize, at, errno
+}
+
+// open opens the memory that task tid has.
+func (p *page) open(tid int) (errno syscall.Errno) {
+	if p.mem >= 0 {
+		sys.CloseFile(p.mem)
+	}
+	if p.mem, errno = sys.OpenFile(sys.AT_FDCWD, hostProc.Path(tid, "mem"), sys.O_RDWR); errno != 0 {
+		p.mem = -1
+	}
+	return errno
+}
+
+func (p *page) writeAt(b []byte, at uint64) syscall.Errno {
+	n, errno := sys.WriteFileAt(p.mem, b, int64(at))
+	if errno == 0 && n != len(b) {
+		return syscall.EFAULT
+	}
+	return errno
 }
 
 // GuardCalls are the calls that must be trapped where the kernel cannot seal
