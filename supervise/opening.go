@@ -16,6 +16,8 @@ type Opening struct {
 	open   openRequest
 	flags  openBits
 	waits  sys.PinnedOpen // where opening blocks
+	// patient says that Open may wait, mustWait that it would have had to.
+	patient, mustWait bool
 }
 
 // openBits are the flags of open(2) that are not the same everywhere.
@@ -58,7 +60,12 @@ func (o *Opening) Descriptor() int { return o.object.link }
 // Close releases the pins. A supervisor calls it exactly once.
 func (o *Opening) Close() { o.object.close() }
 
-// Blocks reports whether Open may wait for somebody: the other end of a FIFO,
+// Writes reports whether what is opened can be written.
+func (o *Opening) Writes() bool {
+	return o.open.flags&oAccmode != syscall.O_RDONLY && o.open.flags&oPath == 0
+}
+
+// Blocks reports whether an opening waits for somebody: the other end of a FIFO,
 // or a device of which nothing is known.
 func (o *Opening) Blocks() bool {
 	if o.open.flags&(oNonblock|oPath) != 0 {
@@ -76,7 +83,8 @@ func (o *Opening) Blocks() bool {
 
 // Open opens the object on behalf of the tracee, from its pins, with the
 // tracee's credentials and umask, on a thread that has called Begin. The
-// descriptor is close-on-exec.
+// descriptor is close-on-exec. It does not wait for anybody: where it had to,
+// MustWait is true after it.
 func (o *Opening) Open() (fd int, errno syscall.Errno) {
 	who := actor{id: &o.engine.identity}
 	defer who.raise()
@@ -99,7 +107,16 @@ func (o *Opening) Open() (fd int, errno syscall.Errno) {
 	return int(int64(value)), errno
 }
 
-// Interrupt makes an Open that blocks fail with EINTR, now or when it is
+// MustWait reports that Open has opened nothing, because it would have had to wait.
+func (o *Opening) MustWait() bool { return o.mustWait }
+
+// OpenPatiently is an Open that waits for as long as it takes.
+func (o *Opening) OpenPatiently() (fd int, errno syscall.Errno) {
+	o.patient, o.mustWait = true, false
+	return o.Open()
+}
+
+// Interrupt makes an OpenPatiently fail with EINTR, now or when it is
 // called. Any thread may call it until Close.
 func (o *Opening) Interrupt() { o.waits.Interrupt() }
 
@@ -134,10 +151,34 @@ func (o *Opening) openFile(mode uint32) (int, syscall.Errno) {
 		return -1, syscall.ENXIO
 	}
 	flags &^= oCreat | oExcl | o.flags.nofollow
-	if o.Blocks() {
+	switch {
+	case o.patient:
 		return o.waits.Open(obj.fd, flags)
+	case o.Blocks():
+		o.mustWait = true
+		return -1, syscall.EWOULDBLOCK
+	case o.Writes() && fileType(obj.stat) == syscall.S_IFREG:
+		return o.openLeased(flags)
 	}
 	return sys.OpenPinned(obj.fd, flags, 0)
+}
+
+// openLeased opens a file for writing. Who has a lease on it, see F_SETLEASE in
+// fcntl(2), can make that last as long as /proc/sys/fs/lease-break-time.
+func (o *Opening) openLeased(flags uint64) (int, syscall.Errno) {
+	if flags&oNonblock != 0 {
+		return sys.OpenPinned(o.object.fd, flags, 0)
+	}
+	fd, errno := sys.OpenPinned(o.object.fd, flags|oNonblock, 0)
+	if errno != 0 {
+		o.mustWait = errno == syscall.EWOULDBLOCK
+		return fd, errno
+	}
+	if errno = sys.SetFlags(fd, flags); errno != 0 {
+		sys.CloseFile(fd)
+		return -1, errno
+	}
+	return fd, 0
 }
 
 // create makes the file. What somebody else puts there meanwhile has the path

@@ -52,9 +52,8 @@ func (s *Supervisor) hand(id uint64, o *supervise.Opening, fd int, errno syscall
 		return s.send(&sys.Response{ID: id, Error: -int32(errno)})
 	}
 	cloexec := o.Flags()&syscall.O_CLOEXEC != 0
-	writes := o.Flags()&syscall.O_ACCMODE != syscall.O_RDONLY
 	var theirs int
-	if writes {
+	if o.Writes() {
 		theirs, errno = s.listener.AddFile(id, fd, cloexec)
 	} else {
 		errno = s.listener.SendFile(id, fd, cloexec)
@@ -62,7 +61,7 @@ func (s *Supervisor) hand(id uint64, o *supervise.Opening, fd int, errno syscall
 	sys.CloseFile(fd)
 	switch errno {
 	case 0:
-		if writes {
+		if o.Writes() {
 			return s.send(&sys.Response{ID: id, Value: int64(theirs)})
 		}
 		return nil

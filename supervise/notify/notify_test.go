@@ -6,8 +6,10 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -17,12 +19,13 @@ import (
 	"github.com/belljar/belljar/internal/testkit"
 	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/supervise"
+	"github.com/belljar/belljar/unshare"
 )
 
 // TestMain runs a program first: Belljar opens a few descriptors once and
 // keeps them, which is no leak.
 func TestMain(m *testing.M) {
-	_, _ = belljar.Run(context.Background(), belljar.Command{Args: []string{"/bin/true"}}, belljar.Options{Unshare: belljar.Off})
+	_, _ = belljar.Run(context.Background(), belljar.Command{Args: []string{"/bin/true"}}, belljar.Options{})
 	testkit.Main(m)
 }
 
@@ -203,5 +206,84 @@ func TestPathDescriptor(t *testing.T) {
 	res, out, err := shell(t, context.Background(), options(t, nil), script)
 	if err != nil || out != "/usr\n" {
 		t.Errorf("output %q, verdict %v, error %v", out, res, err)
+	}
+}
+
+// A program can execute what it has written and closed, whatever Belljar starts
+// meanwhile: no new process has a copy of the descriptor by which Belljar opened it.
+func TestWrittenWhileOthersStart(t *testing.T) {
+	testkit.Leaks(t)
+	o := options(t, nil)
+	stop := make(chan struct{})
+	var others sync.WaitGroup
+	for range 3 {
+		others.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if _, err := belljar.Run(context.Background(), belljar.Command{Args: []string{"/bin/true"}}, belljar.Options{Unshare: belljar.Off}); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for range 5 {
+		var out bytes.Buffer
+		_, err := belljar.Run(context.Background(), belljar.Command{Args: testkit.Program(t, "c/rewrite", "dynamic"), Stdout: &out, Stderr: &out}, o)
+		if err != nil || out.String() != "100 of 100 executed\n" {
+			t.Errorf("output %q, error %v", out.String(), err)
+		}
+	}
+	close(stop)
+	others.Wait()
+}
+
+// An opening that is decided anew, because a file that only root can change has
+// become a link, counts once.
+func TestCountsOnce(t *testing.T) {
+	testkit.Root(t)
+	testkit.Namespaces(t)
+	dir := testkit.Dir(t)
+	file, other := filepath.Join(dir, "file"), filepath.Join(dir, "other")
+	root := unshare.DefaultRoot().With(unshare.Mount{Kind: unshare.Bind, Source: dir, Target: "/given"})
+	try := func(most uint64, change bool) (belljar.Verdict, string) {
+		for name, text := range map[string]string{file: "first\n", other: "second\n"} {
+			os.Remove(name)
+			if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		o := options(t, nil)
+		o.Unshare, o.Root = belljar.On, &root
+		o.Policy.Counts = []policy.Count{{Call: "openat", Max: most, Do: policy.Action{Kind: policy.Kill}}}
+		var once sync.Once
+		o.Observe = func(_ *supervise.Trap, d supervise.Decision) {
+			if change && d.Path == "/given/file" {
+				once.Do(func() {
+					if err := errors.Join(os.Remove(file), os.Symlink("other", file)); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		}
+		res, out, err := shell(t, context.Background(), o, "read a </given/file; read b </given/file; echo $a $b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.Verdict, out
+	}
+	most := uint64(1)
+	for v, _ := try(most, false); v != belljar.OK; v, _ = try(most, false) {
+		most++
+	}
+	if v, out := try(most, true); v != belljar.OK || out != "first second\n" {
+		t.Errorf("at most %d calls: %s, output %q", most, v, out)
+	}
+	if v, _ := try(most-1, true); v != belljar.Violation {
+		t.Errorf("at most %d calls: %s", most-1, v)
 	}
 }

@@ -13,7 +13,7 @@ func (w *worker) openLater(o *supervise.Opening) {
 	s, id := w.Supervisor, w.call.ID
 	waits := s.waits.add(id, w.trap.TID, o.Interrupt)
 	s.thread(func() error {
-		fd, errno := o.Open()
+		fd, errno := o.OpenPatiently()
 		why := s.waits.remove(waits)
 		defer o.Close()
 		// From here on the thread must not be interrupted.

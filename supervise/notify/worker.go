@@ -172,11 +172,21 @@ func (w *worker) handle() error {
 
 // open opens a file and gives it to the tracee.
 func (w *worker) open(o *supervise.Opening) error {
+	if o.Writes() {
+		// No process that is started meanwhile, by this or another run, gets a copy of the
+		// descriptor: until it closes it, nobody could execute the file (ETXTBSY).
+		syscall.ForkLock.RLock()
+		defer syscall.ForkLock.RUnlock()
+	}
 	fd, errno := o.Open()
-	if o.Outdated(errno) {
+	switch {
+	case o.Outdated(errno):
 		o.Close()
 		w.trap.Again = true
 		return w.handle()
+	case o.MustWait():
+		w.openLater(o)
+		return nil
 	}
 	defer o.Close()
 	return w.hand(w.call.ID, o, fd, errno)
