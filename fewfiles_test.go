@@ -3,6 +3,7 @@ package belljar_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -21,12 +22,16 @@ const fewFiles = "BELLJAR_TEST_FEW_FILES"
 // leaves no descriptor behind. The limit is that of a process of its own.
 func TestFewFiles(t *testing.T) {
 	if os.Getenv(fewFiles) == "" {
-		cmd := exec.Command("/proc/self/exe", "-test.run=^TestFewFiles$")
+		cmd := exec.Command("/proc/self/exe", "-test.run=^TestFewFiles$", fmt.Sprintf("-test.short=%t", testing.Short()))
 		cmd.Env = append(os.Environ(), fewFiles+"=1")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}
 		return
+	}
+	step := 1
+	if testing.Short() {
+		step = 4
 	}
 	for name, opts := range map[string]belljar.Options{
 		"ptrace":  {Policy: policy.Compile(), Supervisor: belljar.Ptrace, Unshare: belljar.Off},
@@ -40,7 +45,7 @@ func TestFewFiles(t *testing.T) {
 				t.Skipf("this host has no such sandbox: output %q, error %v", out, err)
 			}
 			failed, good := 0, 0
-			for few := range 64 {
+			for few := 0; few < 64; few += step {
 				before := descriptors(t)
 				restore := limitFiles(t, before+few)
 				out, err := echo(runner)

@@ -157,28 +157,8 @@ func (o *Opening) openFile(mode uint32) (int, syscall.Errno) {
 	case o.Blocks():
 		o.mustWait = true
 		return -1, syscall.EWOULDBLOCK
-	case o.Writes() && fileType(obj.stat) == syscall.S_IFREG:
-		return o.openLeased(flags)
 	}
 	return sys.OpenPinned(obj.fd, flags, 0)
-}
-
-// openLeased opens a file for writing. Who has a lease on it, see F_SETLEASE in
-// fcntl(2), can make that last as long as /proc/sys/fs/lease-break-time.
-func (o *Opening) openLeased(flags uint64) (int, syscall.Errno) {
-	if flags&oNonblock != 0 {
-		return sys.OpenPinned(o.object.fd, flags, 0)
-	}
-	fd, errno := sys.OpenPinned(o.object.fd, flags|oNonblock, 0)
-	if errno != 0 {
-		o.mustWait = errno == syscall.EWOULDBLOCK
-		return fd, errno
-	}
-	if errno = sys.SetFlags(fd, flags); errno != 0 {
-		sys.CloseFile(fd)
-		return -1, errno
-	}
-	return fd, 0
 }
 
 // create makes the file. What somebody else puts there meanwhile has the path

@@ -247,7 +247,10 @@ func TestWrittenWhileOthersStart(t *testing.T) {
 func TestCountsOnce(t *testing.T) {
 	testkit.Root(t)
 	testkit.Namespaces(t)
-	dir := testkit.Dir(t)
+	dir := filepath.Join(testkit.Dir(t), "root's")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	file, other := filepath.Join(dir, "file"), filepath.Join(dir, "other")
 	root := unshare.DefaultRoot().With(unshare.Mount{Kind: unshare.Bind, Source: dir, Target: "/given"})
 	try := func(most uint64, change bool) (belljar.Verdict, string) {

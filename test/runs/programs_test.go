@@ -16,7 +16,7 @@ func TestPrograms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cases.Test(t, all, false)
+	cases.Test(t, all, true)
 }
 
 // TestSameFate proves that it is the policy that decides and not who enforces

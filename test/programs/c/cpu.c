@@ -1,17 +1,17 @@
 // Burns CPU time: in itself, in two threads, in a child that it waits for, in
 // a grandchild that nobody waits for, or inside system calls.
 //
-// run: args="self 0.2" verdict=ok cpu_used=190ms..600ms
-// run: args="self 100" cpu=300ms verdict=time-limit limit=cpu cpu_used=300ms..600ms
-// run: policy=compile args="threads 0.1" verdict=ok cpu_used=190ms..600ms
-// run: policy=compile args="threads 100" cpu=300ms verdict=time-limit limit=cpu cpu_used=300ms..600ms
-// run: policy=compile args="child 0.2" verdict=ok cpu_used=190ms..600ms
-// run: policy=compile args="child 100" cpu=300ms verdict=time-limit limit=cpu cpu_used=300ms..600ms
-// run: policy=compile args="orphan 0.2" verdict=ok cpu_used=190ms..600ms
-// run: policy=compile args="orphan 100" cpu=300ms verdict=time-limit limit=cpu cpu_used=300ms..600ms
-// run: policy=compile args="many 100" cpu=500ms verdict=time-limit limit=cpu cpu_used=500ms..900ms
-// run: args="calls 100" cpu=300ms verdict=time-limit limit=cpu
-// run: args="ignore 100" cpu=300ms policy=compile verdict=time-limit limit=cpu
+// run: args="self 0.1" verdict=ok cpu_used=95ms..400ms
+// run: args="self 100" cpu=150ms verdict=time-limit limit=cpu cpu_used=150ms..450ms
+// run: policy=compile args="threads 0.05" verdict=ok cpu_used=95ms..400ms
+// run: policy=compile args="threads 100" cpu=150ms verdict=time-limit limit=cpu cpu_used=150ms..450ms
+// run: policy=compile args="child 0.1" verdict=ok cpu_used=95ms..400ms
+// run: policy=compile args="child 100" cpu=150ms verdict=time-limit limit=cpu cpu_used=150ms..450ms
+// run: policy=compile args="orphan 0.1" verdict=ok cpu_used=95ms..400ms
+// run: policy=compile args="orphan 100" cpu=150ms verdict=time-limit limit=cpu cpu_used=150ms..450ms
+// run: policy=compile args="many 100" cpu=300ms verdict=time-limit limit=cpu cpu_used=300ms..700ms
+// run: args="calls 100" cpu=150ms verdict=time-limit limit=cpu
+// run: args="ignore 100" cpu=150ms policy=compile verdict=time-limit limit=cpu
 #include "victim.h"
 #include <pthread.h>
 
