@@ -212,3 +212,32 @@ func TestOpenOnBehalf(t *testing.T) {
 		t.Errorf("a new file has mode %#o under umask %#o", st.Mode&0o7777, umask)
 	}
 }
+
+// A FIFO that takes the place of a file to be created makes nobody wait who must not.
+func TestOpeningMustWait(t *testing.T) {
+	dir := ownTree(t)
+	e := actingEngine(t, dir)
+	defer e.Close()
+	onThread(t, func() {
+		d := e.Handle(trapOf("openat", -100, dir+"/new", syscall.O_CREAT|syscall.O_WRONLY, 0o600))
+		if d.Kind != Open || d.Opening.Blocks() {
+			t.Errorf("%+v", d)
+			return
+		}
+		defer d.Opening.Close()
+		must(t, syscall.Mkfifo(dir+"/new", 0o666))
+		must(t, os.Chmod(dir+"/new", 0o666))
+		if fd, errno := d.Opening.Open(); errno == 0 || !d.Opening.MustWait() {
+			t.Errorf("opened %d, %v", fd, errno)
+		}
+		reader, err := syscall.Open(dir+"/new", syscall.O_RDONLY|syscall.O_NONBLOCK, 0)
+		must(t, err)
+		defer syscall.Close(reader)
+		fd, errno := d.Opening.OpenPatiently()
+		if errno != 0 || d.Opening.MustWait() {
+			t.Errorf("with a reader: %v", errno)
+			return
+		}
+		syscall.Close(fd)
+	})
+}
