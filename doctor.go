@@ -85,8 +85,8 @@ func namespaceFinding() Finding {
 }
 
 func credentialFinding() Finding {
-	if os.Geteuid() == 0 {
-		return Finding{Layer: "credentials", State: LayerOn, Why: fmt.Sprintf("programs run as uid %d", nobody)}
+	if why := ownUserOnly(); why != "" {
+		return Finding{"credentials", LayerPartial, why, ownUserFix()}
 	}
-	return Finding{"credentials", LayerPartial, "programs run as the user who starts Belljar", "start Belljar as root, which gives programs a user of their own"}
+	return Finding{Layer: "credentials", State: LayerOn, Why: fmt.Sprintf("programs run as uid %d", nobody)}
 }

@@ -38,7 +38,7 @@ func (p *plan) credentialLayer() Layer {
 	if p.setIDs() {
 		return Layer{"credentials", LayerOn, ""}
 	}
-	return Layer{"credentials", LayerPartial, "the program runs as the user who started it, with that user's groups"}
+	return Layer{"credentials", LayerPartial, ownUserOnly()}
 }
 
 func (p *plan) ptraceLayer() Layer {

@@ -151,7 +151,7 @@ func (p *plan) checkProgram() error {
 func (p *plan) chooseIDs() error {
 	own := os.Geteuid()
 	p.uid, p.gid = own, os.Getegid()
-	if own == 0 {
+	if p.setIDs() {
 		p.uid, p.gid = nobody, nobody
 	}
 	if id := p.opts.UID; id != nil {
@@ -166,8 +166,8 @@ func (p *plan) chooseIDs() error {
 			return fmt.Errorf("no user or group has the number %d", id)
 		}
 	}
-	if own != 0 && (p.uid != own || p.gid != os.Getegid()) {
-		return &SetupError{Step: "setresuid", Err: syscall.EPERM, Hint: "only root can run a program as somebody else"}
+	if !p.setIDs() && (p.uid != own || p.gid != os.Getegid()) {
+		return &SetupError{Step: "setresuid", Err: syscall.EPERM, Hint: ownUserFix()}
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func (s *session) build() (err error) {
 	}
 	program := launch.Program{
 		Dir: p.dir, Files: s.files.fds, Umask: umask, Limits: p.rlimits(s.files.largest()),
-		SetIDs: p.setIDs(), UID: p.uid, GID: p.gid, Privileged: p.setIDs() || p.userNS,
+		SetIDs: p.setIDs(), UID: p.uid, GID: p.gid, Privileged: syscall.Geteuid() == 0 || p.userNS,
 		Parent: life, Token: s.token,
 	}
 	if p.supervisor == Notify {
@@ -124,10 +124,6 @@ func (s *session) process(program *launch.Program) (*launch.Process, error) {
 	s.enterGroup(s.program)
 	return s.program, nil
 }
-
-// setIDs reports whether the program's user is set. Only root can do that; in
-// a user namespace all of root's IDs mean what they mean outside.
-func (p *plan) setIDs() bool { return syscall.Geteuid() == 0 }
 
 func (s *session) close() {
 	if s.sandbox != nil {

@@ -86,10 +86,12 @@ func Begin() error {
 	if caps.Effective&sys.CapSetgid == 0 {
 		return nil // the program could not drop them either
 	}
-	if errno := sys.DropGroups(); errno != 0 {
+	switch errno := sys.DropGroups(); errno {
+	case 0, syscall.EPERM: // this user namespace denies setgroups, to the program as well
+		return nil
+	default:
 		return fmt.Errorf("setgroups: %w", errno)
 	}
-	return nil
 }
 
 // actor is what a thread may do at one moment of a trap: what Belljar may
