@@ -29,9 +29,13 @@ type mapper struct {
 	event   fd // tells that it has it
 }
 
-func newMapper(parent *launch.Lifeline) (*mapper, error) {
+// newMapper is started by helper, with which it ends: the event does not come if
+// helper cannot make the namespace.
+func newMapper(helper *launch.Process, parent *launch.Lifeline) (*mapper, error) {
 	m := &mapper{dir: newFD("/proc/self"), event: newFD("eventfd"), process: &launch.Process{Name: "ID mapper"}}
 	m.process.Steps = append(parent.Steps(),
+		// Whoever ended before PR_SET_PDEATHSIG had been seen to.
+		launch.Step{Name: "helper lives", Lives: helper},
 		call("read", syscall.SYS_READ, m.event.arg(), launch.Memory(make([]byte, 8), "event"), launch.Int(8)))
 	for _, name := range []string{"uid_map", "gid_map"} {
 		text, err := identity("/proc/self/" + name)

@@ -1,6 +1,7 @@
 package unshare
 
 import (
+	"errors"
 	"fmt"
 	"syscall"
 
@@ -29,7 +30,7 @@ func (s *Sandbox) Ready(l *launch.Launch) error {
 	// If one that the helper awaits fails the helper does too, but the other
 	// knows why.
 	if s.mapper != nil && err != nil {
-		if merr := l.Wait(s.mapper.process); merr != nil {
+		if merr := l.Wait(s.mapper.process); merr != nil && errors.Is(err, syscall.ECANCELED) {
 			err = merr
 		}
 	}

@@ -74,13 +74,12 @@ func (s *Spec) sandbox(mounts []launch.Step, program *launch.Process, parent *la
 	if err != nil {
 		return nil, err
 	}
+	helper := &launch.Process{Name: "namespaces"}
 	if s.User && os.Geteuid() == 0 {
-		if ids, err = newMapper(parent); err != nil {
+		if ids, err = newMapper(helper, parent); err != nil {
 			return nil, err
 		}
 	}
-
-	helper := &launch.Process{Name: "namespaces"}
 	helper.Steps = append(helper.Steps, parent.Steps()...)
 	helper.Steps = append(helper.Steps, s.namespaces(ids)...)
 	helper.Steps = append(helper.Steps,

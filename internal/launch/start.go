@@ -99,6 +99,8 @@ func (s *Step) raw() sys.Step {
 		r.Op, r.Gate = sys.Await, s.Await
 	case s.Join != nil:
 		r.Op, r.Proc = sys.Join, s.Join.proc
+	case s.Lives != nil:
+		r.Op, r.Proc = sys.Lives, s.Lives.proc
 	case s.Exit:
 		r.Op = sys.Exit
 	case s.Resume:

@@ -22,6 +22,7 @@ type Step struct {
 	Flags uintptr         // of the fork
 	Await *sys.Gate       // instead of a call: wait for it
 	Join  *Process        // instead of a call: wait until it, forked before, executed its program
+	Lives *Process        // instead of a call: fail if it, which forked this one, has ended
 	Exit  bool            // instead of a call: end the process well
 	// Resume, instead of a call, goes on with the steps of Launch.Resume.
 	Resume bool
@@ -127,6 +128,8 @@ func (s Step) Text() string {
 		return "wait for the supervisor"
 	case s.Join != nil:
 		return fmt.Sprintf("wait until %q has executed", s.Join.Name)
+	case s.Lives != nil:
+		return fmt.Sprintf("fail if %q has ended", s.Lives.Name)
 	case s.Exit:
 		return "exit"
 	case s.Resume:

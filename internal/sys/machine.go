@@ -26,6 +26,8 @@ const (
 	// Join sleeps until Proc, forked by an earlier step of the same process,
 	// has executed its program. If it failed, so does the step: ECANCELED.
 	Join
+	// Lives fails with ECHILD if Proc, from which this process was forked, has ended.
+	Lives
 	// Exit ends the process without an error.
 	Exit
 	// Resume goes on with the steps of Machine.Rest, which may have come after
@@ -57,7 +59,7 @@ type Step struct {
 	If     *uintptr   // where not nil: the step is skipped if this points to None
 	Unless *uintptr   // where not nil: the step is skipped if this does not
 	Gate   *Gate      // Await
-	Proc   *Proc      // Fork, Join
+	Proc   *Proc      // Fork, Join, Lives
 }
 
 // None is the result of a step that failed in a way that is OK, or was skipped.
@@ -294,6 +296,10 @@ func takeStep(m *Machine, s *Step) (r, errno uintptr) {
 		errno = s.Gate.await(s.sixth())
 	case Join:
 		errno = s.Proc.join()
+	case Lives:
+		if loadAcquire(&s.Proc.live) == 0 {
+			errno = uintptr(syscall.ECHILD)
+		}
 	case Exit:
 		exitProcess(0)
 	}
