@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/belljar/belljar/internal/proc"
 	"github.com/belljar/belljar/internal/sys"
 )
 
@@ -97,11 +98,8 @@ func field(file, name string) (int64, error) {
 	if !ok {
 		return 0, errNoField // a kernel thread or a process without memory
 	}
-	fields := bytes.Fields(rest)
-	if len(fields) == 0 {
-		return 0, errNoField
-	}
-	n, err := strconv.ParseInt(string(fields[0]), 10, 64)
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	n, err := strconv.ParseInt(string(bytes.TrimSuffix(bytes.TrimSpace(line), []byte(" kB"))), 10, 64)
 	return n << 10, err
 }
 
@@ -126,8 +124,19 @@ func readProc(file string) ([]byte, error) {
 	}
 }
 
-func peakMemory(tid int) (int64, error)   { return field(fmt.Sprintf("/proc/%d/status", tid), "VmHWM") }
-func residentSize(pid int) (int64, error) { return field(fmt.Sprintf("/proc/%d/status", pid), "VmRSS") }
+func peakMemory(tid int) (int64, error) { return field(fmt.Sprintf("/proc/%d/status", tid), "VmHWM") }
+
+// residentSize is VmRSS, from a file that says little else.
+func residentSize(pid int) (int64, error) {
+	b, err := readProc(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		return 0, err
+	}
+	m, err := proc.ParseStatm(b)
+	return int64(m.Resident) * int64(pageSize), err
+}
+
+var pageSize = os.Getpagesize()
 
 func proportionalSize(pid int) (int64, error) {
 	return field(fmt.Sprintf("/proc/%d/smaps_rollup", pid), "Pss")
