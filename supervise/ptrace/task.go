@@ -95,9 +95,12 @@ func (t *Tracer) unborn(creator int) {
 	maps.DeleteFunc(t.early, func(_, by int) bool { return by == creator })
 }
 
-// groupOf finds the thread group of a new task: most are threads of a process
-// that is known, and those that are not are processes of their own.
+// groupOf finds the thread group of a new task: it is a process of its own, or a
+// thread of one that is known.
 func (t *Tracer) groupOf(tid int) int {
+	if sys.IsThread(tid, tid) {
+		return tid // its leader, however many others there are
+	}
 	for pid := range t.procs {
 		if sys.IsThread(pid, tid) {
 			return pid
