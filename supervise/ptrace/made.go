@@ -145,12 +145,13 @@ func (t *Tracer) openPath(tid int, k *task, o *supervise.Opening, dir int, path,
 
 // openat2 makes the task open a path that lies in its argument page.
 func (t *Tracer) openat2(tid int, k *task, dir int, name string, how openHow) {
-	slot, ok := t.takeSlot()
-	if !ok {
-		t.starved = append(t.starved, starved{tid, k, dir, name, how})
-		return
+	if len(t.starved) == 0 {
+		if slot, ok := t.slots.take(); ok {
+			t.openIn(slot, tid, k, dir, name, how)
+			return
+		}
 	}
-	t.openIn(slot, tid, k, dir, name, how)
+	t.starve(starved{tid, k, dir, name, how})
 }
 
 // openIn makes the task open a path that is put into a slot.

@@ -56,14 +56,11 @@ func (s *slots) release(slot int) {
 	}
 }
 
-// takeSlot takes a slot that nobody uses. A task that sleeps in its opening, such
-// as one of a FIFO, has read what is in its own and needs it no more: the kernel
-// copies a call's arguments before it looks anything up, and waits for memory
-// without being interruptible, which is another state.
-func (t *Tracer) takeSlot() (int, bool) {
-	if slot, ok := t.slots.take(); ok {
-		return slot, true
-	}
+// freeSlots takes the slots of those that need them no more. A task that sleeps in its opening,
+// such as one of a FIFO, has read what is in its own: the kernel copies a call's
+// arguments before it looks anything up, and waits for memory without being
+// interruptible, which is another state.
+func (t *Tracer) freeSlots() {
 	for tid, k := range t.tasks {
 		if k.made.what != openFile || k.made.slot < 0 {
 			continue
@@ -73,7 +70,6 @@ func (t *Tracer) takeSlot() (int, bool) {
 			k.made.slot = -1
 		}
 	}
-	return t.slots.take()
 }
 
 // close forgets the page, which is another process's or gone with its memory.

@@ -141,6 +141,21 @@ func TestFewSlots(t *testing.T) {
 	}
 }
 
+// The only slot belongs to a thread that sleeps in its opening. It is found, even though others
+// trap all the time and so the tracer always has something else to do.
+func TestFewSlotsWhileBusy(t *testing.T) {
+	ptrace.LeaveSlots(t, 1)
+	opts := belljar.Options{Policy: policy.Observe(), Limits: belljar.Limits{Wall: 10 * time.Minute}}
+	opts.Policy.Files.Rules = append(opts.Policy.Files.Rules,
+		policy.FileRule{Pattern: "/etc/hostname", Do: policy.Action{Kind: policy.Deny, Errno: 13}})
+	var out bytes.Buffer
+	cmd := belljar.Command{Args: append(testkit.Program(t, "c/fifobusy", "static"), "/etc/hostname"), Stdout: &out, Stderr: &out}
+	res, err := belljar.PtraceRunner(opts).Run(context.Background(), cmd)
+	if err != nil || res.Verdict != belljar.OK || out.String() != "opened\n" {
+		t.Errorf("%+v, %v, output %q", res, err, out.String())
+	}
+}
+
 // A call that is made anew, because a page had to be mapped first, counts once.
 func TestCountsOnce(t *testing.T) {
 	eachSupervisor(t, func(t *testing.T, s belljar.Supervisor) {

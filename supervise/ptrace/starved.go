@@ -3,6 +3,8 @@ package ptrace
 import (
 	"slices"
 	"time"
+
+	"github.com/belljar/belljar/internal/sys"
 )
 
 // starved is a task that is about to open a judged path and finds no slot for
@@ -16,42 +18,62 @@ type starved struct {
 	how  openHow
 }
 
-// feed lets the tasks that have waited longest have the slots that are free. When
-// nothing else is to do it also looks for slots whose tasks need them no more,
-// and for signals, which a stopped task does not report.
-func (t *Tracer) feed(idle bool) {
-	look := idle && len(t.starved) > 0 && time.Since(t.fed) >= signalsLook
+// looking is how many times the CPU time of a look for what no stop tells, while tasks are starved,
+// passes before the next.
+const looking = 16
+
+// starve lets a task wait for a slot, behind those that wait already.
+func (t *Tracer) starve(s starved) {
+	s.task.starved = true
+	t.starved = append(t.starved, s)
+}
+
+// isStarved is false for a task that has reported anything meanwhile: it can only have been
+// killed.
+func (t *Tracer) isStarved(s *starved) bool { return s.task.starved && t.tasks[s.tid] == s.task }
+
+// feed lets the tasks that have waited longest have the slots that are free.
+func (t *Tracer) feed() {
 	for len(t.starved) > 0 {
-		take := t.slots.take
-		if look {
-			take = t.takeSlot
-		}
-		slot, ok := take()
+		slot, ok := t.slots.take()
 		if !ok {
-			break
+			return
 		}
 		s := t.starved[0]
-		if t.starved = t.starved[1:]; t.tasks[s.tid] != s.task {
+		if t.starved = t.starved[1:]; !t.isStarved(&s) {
 			t.slots.release(slot) // it is gone
 			continue
 		}
+		s.task.starved = false
 		t.openIn(slot, s.tid, s.task, s.dir, s.name, s.how)
 	}
-	if look {
-		t.fed = time.Now()
-		t.starved = slices.DeleteFunc(t.starved, t.goesAround)
+}
+
+// lookAround looks for slots whose tasks need them no more, and for signals, which a
+// stopped task does not report. Others may trap all the time meanwhile. It costs the more the
+// more tasks there are, and so is done the less often.
+func (t *Tracer) lookAround() {
+	if len(t.starved) == 0 || time.Now().Before(t.look) {
+		return
 	}
+	began, _ := sys.ThreadCPU(t.thread) // its own
+	t.freeSlots()
+	t.feed()
+	t.starved = slices.DeleteFunc(t.starved, t.goesAround)
+	ended, _ := sys.ThreadCPU(t.thread)
+	t.look = time.Now().Add(max(signalsLook, looking*(ended-began)))
 }
 
 // goesAround lets a starved task that has a signal to handle do so, and make its
 // own call anew.
 func (t *Tracer) goesAround(s starved) bool {
-	if t.tasks[s.tid] != s.task {
+	if !t.isStarved(&s) {
 		return true
 	}
 	if !interrupted(s.tid) {
 		return false
 	}
+	s.task.starved = false
 	s.task.made.what = noRoom
 	t.make(s.tid, s.task, t.number.openat2, [6]uint64{})
 	return true

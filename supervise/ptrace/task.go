@@ -15,6 +15,8 @@ type task struct {
 	exiting bool // has passed PTRACE_EVENT_EXIT
 	creator int  // the process that made it and has not told of it, or 0
 
+	starved bool // is in the tracer's list of those
+
 	// forking: it was allowed to create a task and has not reported it. It is
 	// set under the tracer's lock.
 	forking atomic.Bool

@@ -123,12 +123,12 @@ type Tracer struct {
 	watch   watch
 	slots   slots
 	starved []starved // wait for a slot
-	fed     time.Time // when there was a look for slots
+	look    time.Time // when to look for slots again
 	waiting map[int]*waiting
 	dropped []*supervise.Waiting // given up, maybe not over
 	reports []report             // that were taken before their turn
 	heard   int                  // of these
-	turn    uint                 // how many times somebody was waited for
+	turns   int                  // so many events until those of all are taken
 	follow  follow.Follower
 	early   map[int]int // tasks that ended before the process that made them told of them
 

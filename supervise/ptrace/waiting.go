@@ -42,7 +42,8 @@ type report struct {
 	usage  syscall.Rusage
 }
 
-// fair is after how many events all that report at that time have their turn.
+// fair is how many events of whoever the kernel reports first are handled for each that
+// is taken out of turn.
 const fair = 16
 
 // next waits for an event of any tracee, and answers calls that were made
@@ -50,7 +51,9 @@ const fair = 16
 //
 // The kernel looks at the newest tracee first (Linux 6.18), so of several threads that trap
 // all the time the oldest would never be heard. Now and then the reports of all are taken, and none
-// of them goes on before the others were heard.
+// of them goes on before the others were heard. To take one so costs a walk over the tracees, up to the
+// last of them, while the kernel finds those that it prefers at the beginning: so the more were heard
+// out of turn, the longer it takes until that is done again.
 func (t *Tracer) next(status *syscall.WaitStatus, usage *syscall.Rusage) (int, error) {
 	if t.heard < len(t.reports) {
 		r := &t.reports[t.heard]
@@ -61,8 +64,9 @@ func (t *Tracer) next(status *syscall.WaitStatus, usage *syscall.Rusage) (int, e
 	}
 	t.reports, t.heard = t.reports[:0], 0
 	pid, err := t.wait(status, usage)
-	if t.turn++; err == nil && len(t.tasks) > 1 && t.turn%fair == 0 {
+	if t.turns--; err == nil && len(t.tasks) > 1 && t.turns <= 0 {
 		t.hearAll()
+		t.turns = fair * (len(t.reports) + 1)
 	}
 	return pid, err
 }
@@ -82,13 +86,14 @@ func (t *Tracer) hearAll() {
 // wait waits for the first event.
 func (t *Tracer) wait(status *syscall.WaitStatus, usage *syscall.Rusage) (int, error) {
 	for pause := firstLook; len(t.waiting) > 0 || len(t.starved) > 0; pause = min(2*pause, lastLook) {
-		t.feed(false)
+		t.feed()
+		t.lookAround()
 		pid, err := sys.PollTracee(status, usage)
 		if err != nil || pid != 0 {
 			t.drop(pid)
 			return pid, err
 		}
-		if t.feed(true); !t.settle() {
+		if !t.settle() {
 			time.Sleep(pause)
 		}
 	}
@@ -98,7 +103,9 @@ func (t *Tracer) wait(status *syscall.WaitStatus, usage *syscall.Rusage) (int, e
 // drop gives up the call of a task that reports anything: it can only have
 // been killed.
 func (t *Tracer) drop(tid int) {
-	t.starved = slices.DeleteFunc(t.starved, func(s starved) bool { return s.tid == tid })
+	if k := t.tasks[tid]; k != nil {
+		k.starved = false
+	}
 	if w := t.waiting[tid]; w != nil {
 		w.call.Cancel()
 		delete(t.waiting, tid)
