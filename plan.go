@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -336,7 +337,15 @@ func (p *plan) opensFiles() bool {
 // Code of the caller's, which runs on the same thread, may start processes that
 // would stay there; a Watcher does not.
 func (p *plan) follows() bool {
-	return p.opensFiles() && p.opts.Handler == nil && p.opts.Observe == nil
+	return (p.opensFiles() || p.watchesOpens()) && p.opts.Handler == nil && p.opts.Observe == nil
+}
+
+// watchesOpens reports whether the watcher is told of each file that is opened.
+func (p *plan) watchesOpens() bool {
+	return p.opts.Watch != nil && !slices.ContainsFunc(follow.Opens, func(call string) bool {
+		_, exists := p.table.Number(call)
+		return exists && !p.opts.Watch.Watches(call)
+	})
 }
 
 // alwaysTrap are the calls that trap whatever the policy says of them.

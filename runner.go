@@ -130,6 +130,12 @@ func (r *Runner) ruleset(p *plan) landlock.Ruleset {
 	return rules
 }
 
+// resolves reports whether the watcher wants paths.
+func (r *Runner) resolves() bool {
+	w, ok := r.opts.Watch.(supervise.Resolver)
+	return ok && w.Resolves()
+}
+
 // engine returns a policy engine for one run.
 func (r *Runner) engine(p *plan) (*supervise.Engine, error) {
 	keep := p.cmd.Dir == ""
@@ -141,7 +147,7 @@ func (r *Runner) engine(p *plan) (*supervise.Engine, error) {
 		e, err = supervise.NewEngine(supervise.EngineConfig{
 			Policy: r.policy, Table: r.table, Dir: p.dir, Root: p.onHost("/"),
 			UID: p.uid, GID: p.gid, UserNS: p.root != nil && p.userNS, Strangers: p.root == nil, ProgramStays: kernel.ExecDeniesWrite.Have(),
-			User: r.opts.Handler, Observe: r.opts.Observe,
+			User: r.opts.Handler, Observe: r.opts.Observe, Resolve: r.resolves(),
 		})
 		if err != nil {
 			return nil, err

@@ -53,7 +53,14 @@ type EngineConfig struct {
 	// resolved also where the policy would allow any path. It is called on the
 	// thread that decides, at once from several where a supervisor uses several.
 	Observe func(*Trap, Decision)
+
+	// Resolve has paths decided and named as for Observe, for who learns of them in
+	// another way.
+	Resolve bool
 }
+
+// observed reports whether somebody is told of all decisions.
+func (c *EngineConfig) observed() bool { return c.Observe != nil || c.Resolve }
 
 // Engine is the policy engine: the Handler that decides as a policy says. It
 // serves one run, whose calls it counts. Its methods may be called from
@@ -115,8 +122,8 @@ func NewEngine(c EngineConfig) (*Engine, error) {
 	if e.identity, err = newIdentity(&c); err != nil {
 		return nil, fmt.Errorf("policy engine: %w", err)
 	}
-	e.judges = c.Observe != nil || refusesPaths(&c.Policy.Files)
-	e.resolver.names = c.Observe != nil
+	e.judges = c.observed() || refusesPaths(&c.Policy.Files)
+	e.resolver.names = c.observed()
 	if err := e.prepareRules(&c); err != nil {
 		return nil, fmt.Errorf("policy engine: %w", err)
 	}
@@ -152,7 +159,7 @@ func (e *Engine) prepareRules(c *EngineConfig) error {
 	if err != nil {
 		return err
 	}
-	e.looks = c.Observe == nil && set.Looks()
+	e.looks = !c.observed() && set.Looks()
 	e.rules = rules{set: set, pos: c.Policy.Files.Pos, dir: c.Dir}
 	e.rules.program = e.canonicalProgram(root, c.Program)
 	return nil
@@ -179,7 +186,7 @@ func (e *Engine) ForRun(program string) (*Engine, error) {
 	defer sys.CloseFile(root)
 	run := &Engine{policy: e.policy, table: e.table, user: e.user, observe: e.observe, root: e.root, strangers: e.strangers, stays: e.stays, judges: e.judges, looks: e.looks, identity: e.identity, rules: e.rules, net: e.net, sockets: e.sockets}
 	run.rules.program = run.canonicalProgram(root, program)
-	run.resolver.fixed, run.resolver.names = fixesRoot(e.policy), e.observe != nil
+	run.resolver.fixed, run.resolver.names = fixesRoot(e.policy), e.resolver.names
 	if len(e.policy.Counts) == 0 {
 		run.calls = e.calls // nothing in it changes
 	} else {

@@ -296,6 +296,7 @@ func TestLooking(t *testing.T) {
 		{"observe", EngineConfig{Policy: observe}, false},
 		{"observe and a refusal", EngineConfig{Policy: refuses}, true},
 		{"observe and an observer", EngineConfig{Policy: observe, Observe: func(*Trap, Decision) {}}, true},
+		{"observe and who wants paths", EngineConfig{Policy: observe, Resolve: true}, true},
 	} {
 		e, err := newEngine(t, tt.cfg).ForRun("")
 		must(t, err)

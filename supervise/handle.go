@@ -218,7 +218,7 @@ func (e *Engine) decidePath(th thread, o *object, p *pathRequest, who *actor) De
 // used notes the object of a decision, for those who observe and those who
 // explain why a run ended.
 func (e *Engine) used(d *Decision, o *object, p *pathRequest) {
-	if (e.observe != nil || d.Kind == Kill) && o.path != "" {
+	if (e.resolver.names || d.Kind == Kill) && o.path != "" {
 		d.Uses = append(d.Uses, Use{Path: o.path, Access: p.want})
 	}
 }

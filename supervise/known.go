@@ -91,7 +91,7 @@ func looks(req *request) bool {
 // no harm: nothing is changed, and no other call gets the answer.
 func (e *Engine) recall(t *Trap, call *pathCall, req *request, who *actor) (d Decision, ok bool) {
 	p := &req.paths[0]
-	if p.self && p.dir >= 0 && p.want == stat && t.Alone && call.own() && e.observe == nil && req.n == 1 {
+	if p.self && p.dir >= 0 && p.want == stat && t.Alone && call.own() && !e.resolver.names && req.n == 1 {
 		// Whoever has a descriptor may look at what is behind it.
 		return Decision{Kind: Allow}, true
 	}

@@ -64,7 +64,7 @@ type Decision struct {
 	Path  string        // the object that was decided, "" when the call has no path
 
 	// Uses are the objects that the call reaches for, as far as they were
-	// decided, where the engine has an Observe or the last one ends the run.
+	// decided, where somebody asks for them (EngineConfig) or the last one ends the run.
 	Uses []Use
 
 	// Raised is the signal that the call has raised in the tracee, where it was

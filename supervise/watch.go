@@ -44,6 +44,14 @@ type Gauge interface {
 	Used(Usage)
 }
 
+// Resolver is a Watcher that may want to know which objects a call reaches for by
+// path (Decision.Uses).
+type Resolver interface {
+	// Resolves reports whether path calls are decided, and their paths resolved, also where
+	// the policy would allow any path. It is asked before the run.
+	Resolves() bool
+}
+
 // Usage is what a run has used so far.
 type Usage struct {
 	CPU    time.Duration // user and system time of all processes

@@ -26,6 +26,9 @@ type Recorder struct {
 	Text int
 	// Plain leaves out what descriptors are: 3 instead of 3</etc/hosts>.
 	Plain bool
+	// Paths has events name the objects that calls reach for (Event.Uses) under every
+	// policy, which costs a look-up for each.
+	Paths bool
 
 	mu      sync.Mutex
 	begin   time.Time
@@ -61,6 +64,9 @@ func (r *Recorder) Watches(call string) bool {
 	}
 	return false
 }
+
+// Resolves reports whether objects are named under every policy.
+func (r *Recorder) Resolves() bool { return r.Paths }
 
 // entered is a call that is under way: its event, and how it is shown.
 type entered struct {

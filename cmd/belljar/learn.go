@@ -16,7 +16,6 @@ import (
 	"github.com/belljar/belljar/learn"
 	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/seccomp"
-	"github.com/belljar/belljar/supervise"
 	"github.com/belljar/belljar/syscalls"
 	"github.com/belljar/belljar/trace"
 )
@@ -246,14 +245,8 @@ func (l *learnFlags) read() error {
 
 // run runs the program once and watches it.
 func (l *learnFlags) run(f *runFlags, program []string) (int, error) {
-	recorder := &trace.Recorder{Sink: &l.seen}
-	f.watch = func(o *belljar.Options) {
-		o.Watch = recorder
-		if o.Observe == nil {
-			// Whoever observes makes the engine resolve every path.
-			o.Observe = func(*supervise.Trap, supervise.Decision) {}
-		}
-	}
+	recorder := &trace.Recorder{Sink: &l.seen, Paths: true}
+	f.watch = func(o *belljar.Options) { o.Watch = recorder }
 	f.after = func(r *belljar.Result) error {
 		l.seen.Runs++
 		l.used.CPU = max(l.used.CPU, r.CPU)

@@ -13,7 +13,6 @@ import (
 
 	"github.com/belljar/belljar"
 	"github.com/belljar/belljar/policy"
-	"github.com/belljar/belljar/supervise"
 	"github.com/belljar/belljar/trace"
 )
 
@@ -125,10 +124,6 @@ func traceRun(args []string) (status int, err error) {
 	}
 	f.watch = func(o *belljar.Options) {
 		o.Watch = t.recorder
-		if t.report != nil && o.Observe == nil {
-			// Whoever observes makes the engine resolve every path.
-			o.Observe = func(*supervise.Trap, supervise.Decision) {}
-		}
 	}
 	f.after = func(r *belljar.Result) error { return t.writeReport(r, f.limits, program) }
 	status, err = f.run(program)
@@ -167,7 +162,7 @@ func (t *traceFlags) open() error {
 	for _, o := range t.outputs {
 		all = append(all, o.sink)
 	}
-	t.recorder = &trace.Recorder{Sink: all, Only: t.only, Plain: t.plain, Text: t.text}
+	t.recorder = &trace.Recorder{Sink: all, Only: t.only, Plain: t.plain, Text: t.text, Paths: t.report != nil}
 	return nil
 }
 

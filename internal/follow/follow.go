@@ -8,6 +8,7 @@
 package follow
 
 import (
+	"bytes"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,8 +16,17 @@ import (
 	"github.com/belljar/belljar/internal/sys"
 )
 
-// Calls are the calls that tell or set an affinity. They must trap.
-var Calls = []string{"sched_getaffinity", "sched_setaffinity"}
+// Calls are the calls that tell or set an affinity, and the one after which files are
+// opened that nobody is told of. They must trap.
+var Calls = []string{"sched_getaffinity", "sched_setaffinity", "io_uring_setup"}
+
+// Opens are the calls that open a file which tells it, and that files which they have
+// opened must be told of: status in procfs.
+var Opens = []string{"open", "openat", "openat2"}
+
+// Tells reports whether a file of this name may tell an affinity whenever it is read.
+// Procfs may be mounted anywhere.
+func Tells(name []byte) bool { return bytes.HasSuffix(name, []byte("/status")) }
 
 // pace says when a process is held; tests change it.
 var pace = struct {

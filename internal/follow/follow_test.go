@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/belljar/belljar/internal/sys"
 	"github.com/belljar/belljar/internal/testkit"
 	"github.com/belljar/belljar/policy"
+	"github.com/belljar/belljar/supervise"
 )
 
 // followed is a run of c/affinity.
@@ -26,11 +28,36 @@ type followed struct {
 	done chan struct{}
 }
 
-// both runs a test under both supervisors.
-func both(t *testing.T, f func(*testing.T, belljar.Supervisor)) {
-	for _, by := range []belljar.Supervisor{belljar.Ptrace, belljar.Notify} {
-		t.Run(string(by), func(t *testing.T) {
-			if by == belljar.Notify {
+// way is how a program comes to trap.
+type way struct {
+	name       string
+	supervisor belljar.Supervisor
+	policy     *policy.Policy
+	watch      supervise.Watcher
+}
+
+var ways = []way{
+	{"ptrace", belljar.Ptrace, policy.Compile(), nil},
+	{"notify", belljar.Notify, policy.Compile(), nil},
+	{"watched", belljar.Ptrace, &policy.Policy{Default: policy.Action{Kind: policy.Allow}}, watcher{}},
+}
+
+// watcher watches all calls.
+type watcher struct{}
+
+func (watcher) Watches(string) bool                                  { return true }
+func (watcher) Entered(*supervise.Trap)                              {}
+func (watcher) Returned(*supervise.Trap, supervise.Decision, uint64) {}
+func (watcher) Signalled(pid, tid int, s supervise.SignalInfo)       {}
+func (watcher) Forked(pid, tid, child int, thread bool)              {}
+func (watcher) Executed(pid, former int)                             {}
+func (watcher) Ended(pid, tid int, status syscall.WaitStatus)        {}
+
+// each runs a test in every way.
+func each(t *testing.T, f func(*testing.T, way)) {
+	for _, by := range ways {
+		t.Run(by.name, func(t *testing.T) {
+			if by.supervisor == belljar.Notify {
 				testkit.Notify(t)
 			}
 			f(t, by)
@@ -38,13 +65,13 @@ func both(t *testing.T, f func(*testing.T, belljar.Supervisor)) {
 	}
 }
 
-func startFollowed(t *testing.T, by belljar.Supervisor) *followed {
+func startFollowed(t *testing.T, by way) *followed {
 	t.Helper()
 	in, stdin := pipe(t)
 	stdout, out := pipe(t)
 	f := &followed{t, stdin, bufio.NewReader(stdout), make(chan struct{})}
 	cmd := belljar.Command{Args: append(testkit.Program(t, "c/affinity", "static"), "/etc/ld.so.cache"), Stdin: in, Stdout: out}
-	opts := belljar.Options{Policy: policy.Compile(), Supervisor: by, Unshare: belljar.Off, Limits: belljar.Limits{Wall: 10 * time.Minute}}
+	opts := belljar.Options{Policy: by.policy, Supervisor: by.supervisor, Watch: by.watch, Unshare: belljar.Off, Limits: belljar.Limits{Wall: 10 * time.Minute}}
 	go func() {
 		defer close(f.done)
 		res, err := belljar.Run(context.Background(), cmd, opts)
@@ -118,7 +145,7 @@ func several(t *testing.T) sys.CPUs {
 func TestFollow(t *testing.T) {
 	all := several(t)
 	follow.Early(t)
-	both(t, func(t *testing.T, by belljar.Supervisor) {
+	each(t, func(t *testing.T, by way) {
 		for _, tt := range []struct {
 			letters string
 			want    int  // what the program prints for each
@@ -165,7 +192,7 @@ func TestFollow(t *testing.T) {
 func TestFollowMutants(t *testing.T) {
 	several(t)
 	follow.Early(t)
-	both(t, func(t *testing.T, by belljar.Supervisor) {
+	each(t, func(t *testing.T, by way) {
 		for _, tt := range []struct {
 			without func(*testing.T)
 			letter  string
@@ -192,7 +219,7 @@ func TestFollowMutants(t *testing.T) {
 func TestFollowChild(t *testing.T) {
 	all := several(t)
 	follow.Early(t)
-	both(t, func(t *testing.T, by belljar.Supervisor) {
+	each(t, func(t *testing.T, by way) {
 		f := startFollowed(t, by)
 		parent := f.do("b")
 		if got := f.do("f"); got != parent {
@@ -215,7 +242,7 @@ func TestFollowApart(t *testing.T) {
 	on := make(map[string]bool)
 	held := 0
 	for range 4 {
-		f := startFollowed(t, belljar.Ptrace)
+		f := startFollowed(t, ways[0])
 		c := cpus(t, f.do("b"))
 		if c.Count() == 1 {
 			held++
@@ -230,7 +257,7 @@ func TestFollowApart(t *testing.T) {
 // TestFollowPause proves that a program which traps no more gets its CPUs back.
 func TestFollowPause(t *testing.T) {
 	all := several(t)
-	both(t, func(t *testing.T, by belljar.Supervisor) {
+	each(t, func(t *testing.T, by way) {
 		f := startFollowed(t, by)
 		pid := f.do("b")
 		for cpus(t, pid) != all { // the tests' own limit ends it

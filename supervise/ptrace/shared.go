@@ -64,10 +64,10 @@ func (t *Tracer) Follow(trap *supervise.Trap, thread int) {
 	}
 	switch {
 	case !t.masks[trap.Nr]:
-	case trap.Name() == "sched_setaffinity":
-		t.follow.Leave() // the program looks after that itself
-	default:
+	case trap.Name() == "sched_getaffinity":
 		t.follow.Release()
+	default:
+		t.follow.Leave() // the program looks after that itself, or nobody sees what it opens
 	}
 }
 

@@ -50,8 +50,8 @@ type Config struct {
 	// Guard says that the kernel cannot seal memory, and that GuardCalls trap.
 	Guard bool
 	// Follow says that a process may be held on one CPU with the thread that answers
-	// its calls. The filter must trap follow.Calls and all calls that open, and no
-	// code on that thread may start processes, which would stay there.
+	// its calls. The filter must trap follow.Calls, Watcher or Handler be told of follow.Opens,
+	// and no code on that thread may start processes, which would stay there.
 	Follow bool
 	// Started is called on the tracer's thread when the root process has
 	// executed its program, RootEnded when it has ended and all others were

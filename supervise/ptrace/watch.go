@@ -1,8 +1,11 @@
 package ptrace
 
 import (
+	"maps"
+	"strconv"
 	"syscall"
 
+	"github.com/belljar/belljar/internal/follow"
 	"github.com/belljar/belljar/internal/sys"
 	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/supervise"
@@ -13,6 +16,7 @@ type watch struct {
 	calls map[int]bool           // that are shown
 	alone map[int]bool           // of those: that the policy's rules on calls decide alone
 	named map[int]*policy.Policy // those rules, by call; nil: they refuse none of its forms
+	opens map[int]bool           // that nobody decides, so that what they open is looked at when they return
 }
 
 // entering is the call of its own that a task is in, while somebody watches it.
@@ -35,6 +39,26 @@ func (w *watch) prepare(cfg *Config) {
 			w.calls[nr] = true
 			w.alone[nr] = !cfg.Handled[name]
 		}
+	}
+	if cfg.Follow {
+		w.opens = calls(cfg.Table, follow.Opens...)
+		maps.DeleteFunc(w.opens, func(nr int, _ bool) bool { return !w.alone[nr] })
+	}
+}
+
+// opened lets the program see its own affinity, once it has a file that tells it whenever
+// it is read.
+func (t *Tracer) opened(tid, nr int, result uint64) {
+	if !t.watch.opens[nr] || int64(result) < 0 {
+		return
+	}
+	var path [64]byte
+	link := append(strconv.AppendInt(append(path[:0], "/proc/"...), int64(tid), 10), "/fd/"...)
+	link = strconv.AppendUint(link, result, 10)
+	var name [4096]byte
+	n, errno := sys.ReadLink(sys.AT_FDCWD, string(link), name[:])
+	if errno != 0 || follow.Tells(name[:n]) {
+		t.follow.Leave()
 	}
 }
 
@@ -104,6 +128,7 @@ func (t *Tracer) left(tid int, k *task, result uint64) {
 		return
 	}
 	k.call.active = false
+	t.opened(tid, k.call.nr, result)
 	t.trap.Arch, t.trap.Nr, t.trap.Args = t.cfg.Table, k.call.nr, k.call.args
 	t.trap.PID, t.trap.TID, t.trap.Tracee = k.proc.pid, tid, t.memory.of(tid)
 	t.cfg.Watcher.Returned(&t.trap, k.call.decision, result)
