@@ -85,7 +85,11 @@ func namespaceFinding() Finding {
 }
 
 func credentialFinding() Finding {
-	if why := ownUserOnly(); why != "" {
+	why := ownUserOnly()
+	switch {
+	case mustAskForRoot():
+		return Finding{"credentials", LayerOff, why + "; that is root, and must be asked for: --uid 0 --gid 0", ownUserFix()}
+	case why != "":
 		return Finding{"credentials", LayerPartial, why, ownUserFix()}
 	}
 	return Finding{Layer: "credentials", State: LayerOn, Why: fmt.Sprintf("programs run as uid %d", nobody)}

@@ -3,20 +3,24 @@ package belljar
 import (
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
+
+	"github.com/belljar/belljar/internal/sys"
 )
 
 // ownUserOnly says why programs run as the user who starts Belljar, or is empty
 // where they can be given another. Root can do that, if its user namespace has
 // other users and lets groups be dropped (user_namespaces(7)): in one that an
-// ordinary user has made, root is that user by another name.
+// ordinary user has made, root is that user by another name. And it must be able
+// to read the memory of another user's processes.
 var ownUserOnly = sync.OnceValue(func() string {
 	switch {
 	case syscall.Geteuid() != 0:
 		return "programs run as the user who starts Belljar"
+	case !sys.Capable(becoming):
+		return "Belljar lacks one of CAP_SETUID, CAP_SETGID and CAP_SYS_PTRACE, so programs run as the user who starts it"
 	case !hasID("/proc/self/uid_map", nobody), !hasID("/proc/self/gid_map", nobody):
 		return fmt.Sprintf("this user namespace has no user and group %d, so programs run as the user who starts Belljar", nobody)
 	case setting("/proc/self/setgroups") == "deny":
@@ -25,10 +29,24 @@ var ownUserOnly = sync.OnceValue(func() string {
 	return ""
 })
 
+// mustAskForRoot reports whether the starting user is root and the only one that
+// programs can run as. That is never what a program runs as unasked: without a
+// capability root still owns the host's settings, /proc/sys/kernel among them.
+// Root of a user namespace that somebody else has made is that somebody.
+func mustAskForRoot() bool {
+	return ownUserOnly() != "" && syscall.Geteuid() == 0 && outside("/proc/self/uid_map", 0) == 0
+}
+
+// becoming are the capabilities to run a program as somebody else.
+const becoming = sys.CapSetuid | sys.CapSetgid | sys.CapSysPtrace
+
 // ownUserFix is what to do about ownUserOnly.
 func ownUserFix() string {
-	if syscall.Geteuid() != 0 {
+	switch {
+	case syscall.Geteuid() != 0:
 		return "start Belljar as root, which gives programs a user of their own"
+	case !sys.Capable(becoming):
+		return "in Docker, run with --cap-add=SYS_PTRACE --cap-add=SETUID --cap-add=SETGID"
 	}
 	return fmt.Sprintf("start the user namespace with newuidmap and newgidmap (as rootless Podman does) and at least %d subordinate IDs in /etc/subuid and /etc/subgid", nobody+1)
 }
@@ -37,25 +55,27 @@ func ownUserFix() string {
 // root's IDs mean what they mean outside.
 func (p *plan) setIDs() bool { return ownUserOnly() == "" }
 
-// hasID reports whether a user namespace has an ID. The lines of its map are
-// "inside outside count"; a kernel without user namespaces has no map, and all IDs.
-func hasID(name string, id uint64) bool {
+// hasID reports whether a user namespace has an ID.
+func hasID(name string, id int) bool { return outside(name, id) >= 0 }
+
+// outside is what an ID of a user namespace is in the one around it, or -1. The
+// lines of the map are "inside outside count"; a kernel without user namespaces has
+// no map, and all IDs.
+func outside(name string, id int) int {
 	text, err := os.ReadFile(name)
-	if err != nil {
-		return os.IsNotExist(err)
+	switch {
+	case os.IsNotExist(err):
+		return id
+	case err != nil:
+		return -1
 	}
 	for line := range strings.Lines(string(text)) {
-		f := strings.Fields(line)
-		if len(f) != 3 {
-			continue
-		}
-		first, err := strconv.ParseUint(f[0], 10, 32)
-		count, err2 := strconv.ParseUint(f[2], 10, 33)
-		if err == nil && err2 == nil && id >= first && id-first < count {
-			return true
+		var in, out, count int
+		if n, _ := fmt.Sscan(line, &in, &out, &count); n == 3 && id >= in && id-in < count {
+			return out + id - in
 		}
 	}
-	return false
+	return -1
 }
 
 func setting(name string) string {

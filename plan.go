@@ -152,8 +152,11 @@ func (p *plan) checkProgram() error {
 func (p *plan) chooseIDs() error {
 	own := os.Geteuid()
 	p.uid, p.gid = own, os.Getegid()
-	if p.setIDs() {
+	switch {
+	case p.setIDs():
 		p.uid, p.gid = nobody, nobody
+	case mustAskForRoot() && (p.opts.UID == nil || p.opts.GID == nil):
+		return &SetupError{Step: "setresuid", Err: syscall.EPERM, Hint: ownUserOnly() + "; that is root, and must be asked for: --uid 0 --gid 0, or " + ownUserFix()}
 	}
 	if id := p.opts.UID; id != nil {
 		p.uid = *id

@@ -81,7 +81,7 @@ func (s *session) build() (err error) {
 	}
 	program := launch.Program{
 		Dir: p.dir, Files: s.files.fds, Umask: umask, Limits: p.rlimits(s.files.largest()),
-		SetIDs: p.setIDs(), UID: p.uid, GID: p.gid, Privileged: syscall.Geteuid() == 0 || p.userNS,
+		SetIDs: p.setIDs(), UID: p.uid, GID: p.gid, Privileged: sys.Capable(sys.CapSetpcap) || p.userNS,
 		Parent: life, Token: s.token,
 	}
 	if p.supervisor == Notify {

@@ -3,7 +3,6 @@ package unshare
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -75,7 +74,8 @@ func (s *Spec) sandbox(mounts []launch.Step, program *launch.Process, parent *la
 		return nil, err
 	}
 	helper := &launch.Process{Name: "namespaces"}
-	if s.User && os.Geteuid() == 0 {
+	// An ordinary user can map nobody else.
+	if s.User && sys.Capable(sys.CapSetuid|sys.CapSetgid) {
 		if ids, err = newMapper(helper, parent); err != nil {
 			return nil, err
 		}

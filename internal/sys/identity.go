@@ -38,6 +38,12 @@ func ReadCapabilities() (Capabilities, syscall.Errno) {
 	}, errno
 }
 
+// Capable reports whether the calling thread may use all of some capabilities.
+func Capable(all uint64) bool {
+	own, errno := ReadCapabilities()
+	return errno == 0 && own.Effective&all == all
+}
+
 // SetCapabilities sets the calling thread's capabilities.
 func SetCapabilities(c Capabilities) syscall.Errno {
 	h := capHeader{version: unix.LINUX_CAPABILITY_VERSION_3}
@@ -96,6 +102,8 @@ func Umask(mask uint32) uint32 {
 
 // Capabilities by number, as masks; see capabilities(7).
 const (
-	CapSetgid = 1 << unix.CAP_SETGID
-	CapSetuid = 1 << unix.CAP_SETUID
+	CapSetgid    = 1 << unix.CAP_SETGID
+	CapSetuid    = 1 << unix.CAP_SETUID
+	CapSetpcap   = 1 << unix.CAP_SETPCAP
+	CapSysPtrace = 1 << unix.CAP_SYS_PTRACE
 )
