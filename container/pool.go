@@ -45,8 +45,10 @@ type Pool struct {
 	mu      sync.Mutex
 	idle    []*unshare.Parked
 	closed  bool
-	coming  int       // containers that will be idle soon
-	waiting int       // for one of those
+	all     int       // containers that there are, or will be soon
+	using   int       // of these, by runs
+	coming  int       // of these, that will be idle soon
+	waiting int       // runs, for one of those
 	came    sync.Cond // one of them is, or will not be
 }
 
@@ -105,6 +107,7 @@ func (p *Pool) take() (*unshare.Parked, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for !p.closed && len(p.idle) == 0 && p.coming > p.waiting {
+		p.spare()
 		p.waiting++
 		p.came.Wait()
 		p.waiting--
@@ -113,8 +116,10 @@ func (p *Pool) take() (*unshare.Parked, error) {
 		return nil, ErrClosed
 	}
 	p.out.Add(1)
+	p.using++
 	n := len(p.idle)
 	if n == 0 {
+		p.all++
 		return nil, nil
 	}
 	c := p.idle[n-1]
@@ -122,14 +127,62 @@ func (p *Pool) take() (*unshare.Parked, error) {
 	return c, nil
 }
 
-func (p *Pool) make() (c *unshare.Parked, err error) {
+// spare makes one container more than runs want at this moment. Then a run need
+// not wait for what prepares the container of the one before it: that goes on
+// beside the run, on another CPU. The caller holds the lock.
+func (p *Pool) spare() {
+	if p.all > p.using+p.waiting+1 || p.all >= p.options.Idle {
+		return
+	}
+	p.all++
+	p.coming++
+	p.out.Add(1)
+	go func() {
+		if c, err := p.park(); err == nil {
+			p.restore(c)
+			return
+		}
+		defer p.out.Done()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.coming--
+		p.all--
+		p.came.Broadcast()
+	}()
+}
+
+// make makes the container of a run.
+func (p *Pool) make() (*unshare.Parked, error) {
+	c, err := p.park()
+	if err != nil {
+		p.unused()
+		p.lost()
+		p.out.Done()
+	}
+	return c, err
+}
+
+func (p *Pool) park() (c *unshare.Parked, err error) {
 	p.keeper(func() { c, err = p.options.Spec.Park() })
 	if err != nil {
-		p.out.Done()
 		return nil, fmt.Errorf("container pool: %w", err)
 	}
 	p.tell(Made)
 	return c, nil
+}
+
+// unused counts a run that has its container no longer.
+func (p *Pool) unused() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.using--
+}
+
+// lost counts a container that is no more.
+func (p *Pool) lost() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.all--
 }
 
 // Put gives a container back after a run whose processes have all ended. One
@@ -137,10 +190,12 @@ func (p *Pool) make() (c *unshare.Parked, err error) {
 // what it does; Close does.
 func (p *Pool) Put(c *unshare.Parked) {
 	if p.options.Begin == nil {
+		p.unused()
 		p.restore(c)
 		return
 	}
 	p.mu.Lock()
+	p.using--
 	p.coming++
 	p.mu.Unlock()
 	go p.restore(c)
@@ -159,7 +214,7 @@ func (p *Pool) restore(c *unshare.Parked) {
 			}
 		})
 	}
-	if p.park(c, why == Parked) {
+	if p.wait(c, why == Parked) {
 		p.tell(Parked)
 		return
 	}
@@ -169,8 +224,8 @@ func (p *Pool) restore(c *unshare.Parked) {
 	p.end(c, why)
 }
 
-// park makes a container idle, if it is fit and there is room.
-func (p *Pool) park(c *unshare.Parked, fit bool) bool {
+// wait makes a container idle, if it is fit and there is room.
+func (p *Pool) wait(c *unshare.Parked, fit bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.options.Begin != nil {
@@ -187,6 +242,7 @@ func (p *Pool) park(c *unshare.Parked, fit bool) bool {
 // Discard ends a container of which it is not certain that nothing was left in
 // it.
 func (p *Pool) Discard(c *unshare.Parked) {
+	p.unused()
 	p.end(c, Refused)
 	p.out.Done()
 }
@@ -194,6 +250,7 @@ func (p *Pool) Discard(c *unshare.Parked) {
 func (p *Pool) end(c *unshare.Parked, why Event) {
 	// An error means that it is gone already, which is as good.
 	p.keeper(func() { _ = c.End() })
+	p.lost()
 	p.tell(why)
 }
 

@@ -46,6 +46,17 @@ func (e *events) add(v container.Event) {
 	e.all = append(e.all, v)
 }
 
+func (e *events) count(v container.Event) (n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, seen := range e.all {
+		if seen == v {
+			n++
+		}
+	}
+	return n
+}
+
 // A container is made once, reused while it is given back, and ended when
 // there are more than should wait.
 func TestPool(t *testing.T) {
@@ -175,3 +186,27 @@ func TestDeadStandby(t *testing.T) {
 
 // allowAll is a filter of one instruction, BPF_RET SECCOMP_RET_ALLOW.
 var allowAll = []byte{0x06, 0, 0, 0, 0, 0, 0xff, 0x7f}
+
+// A run that had to wait for what prepares the container is followed by others
+// that find another one: there is one more than there are runs, if there is room.
+func TestSpare(t *testing.T) {
+	testkit.Parked(t)
+	testkit.Leaks(t)
+	for _, c := range []struct{ idle, made int }{{1, 1}, {4, 2}} {
+		var seen events
+		p := container.New(container.Options{Spec: spec(), Idle: c.idle, Observe: seen.add, Begin: func(*unshare.Parked) error { return nil }})
+		for range 20 {
+			box, err := p.Get()
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Put(box) // what it begins goes on while the next one is asked for
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		if n := seen.count(container.Made); n != c.made {
+			t.Errorf("with room for %d, %d containers were made, want %d", c.idle, n, c.made)
+		}
+	}
+}
