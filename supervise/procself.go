@@ -45,12 +45,17 @@ func (v *view) selfText(root int, dev uint64, link string) (string, syscall.Errn
 // ownNumbers finds the thread in a procfs, which may be of any PID namespace
 // that the thread is in. The kernel tells us the thread's numbers in all of
 // them. The right one leads, in that procfs, to a process with the same
-// numbers further inwards and the same innermost namespace.
+// numbers further inwards and the same innermost namespace. In Belljar's own
+// procfs they are those that Belljar knows.
 func (v *view) ownNumbers(root int, dev uint64) numbers {
 	if v.procDev == dev || v.th.tid == 0 {
 		return v.own
 	}
 	v.procDev, v.own = dev, numbers{}
+	if v.r.isHost(dev) {
+		v.own = numbers{v.th.pid, v.th.tid}
+		return v.own
+	}
 	defer v.who.raised()()
 	status, err := v.r.proc.Status(v.th.tid)
 	if err != nil || len(status.NStgid) == 0 || len(status.NSpid) != len(status.NStgid) {
@@ -72,6 +77,13 @@ func (v *view) ownNumbers(root int, dev uint64) numbers {
 		}
 	}
 	return v.own
+}
+
+// isHost reports whether the procfs on this device is Belljar's own: each has a
+// device of its own, which nothing else gets while it is mounted.
+func (r *resolver) isHost(dev uint64) bool {
+	st, errno := sys.StatAt(sys.AT_FDCWD, r.proc.Root())
+	return errno == 0 && st.Dev == dev && st.Ino == procRootIno
 }
 
 func statusAt(root int, pid string) (proc.Status, bool) {

@@ -16,13 +16,17 @@ type FS string
 // writes.
 var ErrFormat = errors.New("unexpected format")
 
+// Root returns the directory.
+func (f FS) Root() string {
+	if f == "" {
+		return "/proc"
+	}
+	return string(f)
+}
+
 // Path returns the path of a process's (or thread's) file.
 func (f FS) Path(pid int, name string) string {
-	root := string(f)
-	if root == "" {
-		root = "/proc"
-	}
-	return filepath.Join(root, strconv.Itoa(pid), name)
+	return filepath.Join(f.Root(), strconv.Itoa(pid), name)
 }
 
 // Status reads /proc/PID/status.

@@ -103,18 +103,11 @@ type Outcome struct {
 // Peak, and what is in shared.go; all other methods belong to the thread that seized the root process,
 // because ptrace requires it.
 type Tracer struct {
-	cfg     Config
-	spawn   map[int]bool // numbers of the calls that create tasks
-	exec    map[int]bool // numbers of the calls that execute
-	grow    map[int]bool // numbers of the calls that can make a file grow
-	targets map[int]bool // numbers of the calls that act on processes by number
-	again   map[int]bool // numbers of Config.Restart
-	guard   map[int]bool // numbers of the calls that map memory
-	made    map[int]bool // numbers of the calls that the tracer makes tasks make
-	masks   map[int]bool // numbers of follow.Calls
-	number  struct{ openat2, mmap, mseal, fcntl int }
-	root    int
-	thread  int // that the tracer is
+	cfg    Config
+	again  map[int]bool // numbers of Config.Restart
+	root   int
+	thread int // that the tracer is
+	*numbers
 
 	dying   atomic.Bool // the run is over: every tracee gets SIGKILL
 	outcome Outcome     // its Cause and Violation are guarded by mu
@@ -137,17 +130,6 @@ type Tracer struct {
 	tasks map[int]*task
 	procs map[int]*process
 	usage Usage
-}
-
-// calls returns the numbers of names in t.
-func calls(t *syscalls.Table, names ...string) map[int]bool {
-	set := make(map[int]bool, len(names))
-	for _, name := range names {
-		if nr, ok := t.Number(name); ok {
-			set[nr] = true
-		}
-	}
-	return set
 }
 
 // SpawnCalls are the calls that must be trapped for Config.MaxTasks.
@@ -174,25 +156,14 @@ func Seize(root int, cfg Config) (*Tracer, error) {
 		root:    root,
 		thread:  sys.ThreadID(),
 		pidfd:   pidfd,
-		spawn:   calls(cfg.Table, SpawnCalls...),
-		exec:    calls(cfg.Table, ExecCalls...),
-		targets: calls(cfg.Table, TargetCalls...),
 		again:   calls(cfg.Table, slices.Collect(maps.Keys(cfg.Restart))...),
-		guard:   calls(cfg.Table, GuardCalls...),
-		made:    calls(cfg.Table, "openat2", "mmap", "mseal", "fcntl"),
-		masks:   calls(cfg.Table, follow.Calls...),
-		grow: calls(cfg.Table, "write", "writev", "pwrite64", "pwritev", "pwritev2", "sendfile", "splice",
-			"copy_file_range", "truncate", "ftruncate", "fallocate"),
-		slots: taken,
-		early: make(map[int]int),
-		tasks: make(map[int]*task),
-		procs: make(map[int]*process),
+		numbers: numbersOf(cfg.Table),
+		slots:   taken,
+		early:   make(map[int]int),
+		tasks:   make(map[int]*task),
+		procs:   make(map[int]*process),
 	}
 	t.watch.prepare(&cfg)
-	t.number.openat2, _ = cfg.Table.Number("openat2")
-	t.number.mmap, _ = cfg.Table.Number("mmap")
-	t.number.mseal, _ = cfg.Table.Number("mseal")
-	t.number.fcntl, _ = cfg.Table.Number("fcntl")
 	if cfg.Follow {
 		t.follow.Start()
 	}
