@@ -204,8 +204,9 @@ var (
 
 func boundingSteps() []Step {
 	var s []Step
-	// The kernel refuses the numbers beyond its last capability.
-	s = append(s, Step{Name: "prctl(PR_CAPBSET_DROP)", Nr: syscall.SYS_PRCTL, OK: []syscall.Errno{syscall.EINVAL}, Times: 64, Vary: 1,
+	// The kernel refuses the numbers beyond its last capability, which are tried
+	// where it does not tell which that is.
+	s = append(s, Step{Name: "prctl(PR_CAPBSET_DROP)", Nr: syscall.SYS_PRCTL, OK: []syscall.Errno{syscall.EINVAL}, Times: sys.CapabilityNumbers(), Vary: 1,
 		Args: []Arg{Named(sys.PrCapbsetDrop, "PR_CAPBSET_DROP"), Int(0), Int(0), Int(0), Int(0)}})
 	return slices.Clip(append(s, Step{Name: "prctl(PR_CAP_AMBIENT_CLEAR_ALL)", Nr: syscall.SYS_PRCTL,
 		Args: []Arg{Named(sys.PrCapAmbient, "PR_CAP_AMBIENT"), Named(sys.PrCapAmbientClearAll, "PR_CAP_AMBIENT_CLEAR_ALL"), Int(0), Int(0), Int(0)}}))

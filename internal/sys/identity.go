@@ -55,6 +55,21 @@ func SetCapabilities(c Capabilities) syscall.Errno {
 	return errno
 }
 
+// CapabilityNumbers returns how many capabilities the kernel knows, which refuses
+// all numbers beyond them, or 64, more than there can be, where that cannot be
+// told.
+func CapabilityNumbers() int {
+	for n := range 64 {
+		switch _, _, errno := syscall.RawSyscall(unix.SYS_PRCTL, unix.PR_CAPBSET_READ, uintptr(n), 0); {
+		case errno == syscall.EINVAL && n > 0:
+			return n
+		case errno != 0:
+			return 64
+		}
+	}
+	return 64
+}
+
 // EffectiveIDs returns the calling thread's effective user and group.
 func EffectiveIDs() (uid, gid uint32) {
 	u, _, _ := syscall.RawSyscall(unix.SYS_GETEUID, 0, 0, 0)
