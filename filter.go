@@ -47,9 +47,7 @@ var blank = [4]uint64{0xb3111a20_b3111a21, 0xb3111a22_b3111a23, 0xb3111a24_b3111
 // filters returns the policy as the kernel takes it, for a launch by a token:
 // arrays of struct sock_filter, more than one if the policy is long.
 func (p *plan) filters(token *launch.Token) ([][]byte, error) {
-	opts := p.filterOptions()
-	opts.Exec = (*[3]uint64)(blank[:])
-	t, err := p.template(opts)
+	t, err := p.template(false)
 	if err != nil {
 		return nil, err
 	}
@@ -59,19 +57,46 @@ func (p *plan) filters(token *launch.Token) ([][]byte, error) {
 
 // standbyFilters is filters for a launch of which the second half carries a pass.
 func (p *plan) standbyFilters(pass uint64) ([][]byte, error) {
-	if p.standby == nil {
-		opts := p.filterOptions()
-		opts.Launch, opts.LaunchPass = launch.PassCalls, blank[3]
-		var err error
-		if p.standby, err = p.template(opts); err != nil {
-			return nil, err
-		}
+	t, err := p.template(true)
+	if err != nil {
+		return nil, err
 	}
-	return p.standby.encode([]uint64{3: pass}), nil
+	return t.encode([]uint64{3: pass}), nil
 }
 
-// template returns filters with blank for the secrets.
-func (p *plan) template(opts seccomp.Options) (*template, error) {
+// kind is what the filters of a runner's commands without a directory depend on.
+type kind struct {
+	where
+	supervisor Supervisor
+	standby    bool
+}
+
+// template returns filters with blank for the secrets. The runner keeps them,
+// unless they depend on more than the options: a directory, or what a watcher
+// says that it watches.
+func (p *plan) template(standby bool) (*template, error) {
+	k := kind{p.where(), p.supervisor, standby}
+	if p.cmd.Dir != "" || p.opts.Watch != nil {
+		return p.compile(standby)
+	}
+	if t, ok := p.runner.filters.Load(k); ok {
+		return t.(*template), nil
+	}
+	t, err := p.compile(standby)
+	if err == nil {
+		p.runner.filters.Store(k, t)
+	}
+	return t, err
+}
+
+// compile makes filters, or finds those of another runner.
+func (p *plan) compile(standby bool) (*template, error) {
+	opts := p.filterOptions()
+	if standby {
+		opts.Launch, opts.LaunchPass = launch.PassCalls, blank[3]
+	} else {
+		opts.Exec = (*[3]uint64)(blank[:])
+	}
 	key := filterKey(p.policy, fmt.Sprint(p.supervisor, p.root != nil), opts.Trap, opts.Always, spelled(opts.Pass), opts.Launch)
 	filters.Lock()
 	t := filters.byKey[key]

@@ -46,7 +46,6 @@ type plan struct {
 	groupLimits  cgroup.Limits // of it
 	noGroup      string        // why there is none, or what it lacks
 	layers       []Layer
-	standby      *template // of a plan that is kept: its filters
 }
 
 // nobody is who a program runs as when root starts it.

@@ -33,6 +33,10 @@ type Runner struct {
 	rules  map[where]*supervise.Engine // for those
 	unions map[where]landlock.Ruleset  // for those
 
+	// Of kind to *template, for those. The lock is not for them: who closes the
+	// containers has it, and waits for who prepares one.
+	filters sync.Map
+
 	mounts    *unshare.Template // of base
 	sandboxes int               // made without it
 	noMore    bool              // it cannot be made here

@@ -135,3 +135,21 @@ func TestPooledElsewhere(t *testing.T) {
 		}
 	}
 }
+
+// TestPooledClose proves that a runner can be closed while its containers are
+// prepared for runs that do not come.
+func TestPooledClose(t *testing.T) {
+	testkit.Parked(t)
+	args := testkit.Program(t, "c/hello", "static")
+	for range 20 {
+		r := belljar.NewRunner(belljar.Options{Policy: policy.Observe(), Supervisor: belljar.NoOne, Unshare: belljar.On, Containers: 2})
+		for range 2 {
+			if res, err := r.Run(context.Background(), belljar.Command{Args: args}); err != nil || res.Verdict != belljar.OK {
+				t.Errorf("%+v, %v", brief(res), err)
+			}
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
