@@ -178,15 +178,10 @@ func (s *session) run(ctx context.Context) (*ptrace.Outcome, error) {
 	}
 	stop := context.AfterFunc(ctx, func() { s.end("") })
 	defer stop()
-	done, watched := make(chan struct{}), make(chan struct{})
-	defer func() { close(done); <-watched }()
 	s.markStart() // the program's time; again when it has executed
 	s.gate.Set(sys.Open)
 	s.files.started()
-	go func() {
-		defer close(watched)
-		s.watch(done)
-	}()
+	defer s.watch()()
 
 	if s.engine != nil {
 		if err := supervise.Begin(); err != nil {

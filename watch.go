@@ -3,6 +3,7 @@ package belljar
 import (
 	"math"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/belljar/belljar/supervise"
@@ -17,18 +18,33 @@ const (
 	fillRate = 4 << 30
 )
 
-// watch ends the run when a limit that the kernel does not keep is reached.
-// It looks again when the next limit could first be hit.
-func (s *session) watch(done <-chan struct{}) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-done:
-			return
-		case <-timer.C:
+// watch ends the run when a limit that the kernel does not keep is reached,
+// until stop is called, which returns when nobody looks any more. It looks again
+// when the next limit could first be hit. At the start nothing is used up, so it
+// comes first where it would come at the earliest after a look: many programs
+// have ended by then.
+func (s *session) watch() (stop func()) {
+	var mu sync.Mutex
+	var timer *time.Timer
+	stopped := false
+	mu.Lock()
+	defer mu.Unlock()
+	first := pollMin
+	if wall := s.opts.Limits.Wall; wall > 0 {
+		first = min(first, wall)
+	}
+	timer = time.AfterFunc(first, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !stopped {
 			timer.Reset(min(s.checkTime(), s.checkMemory(), s.sample()))
 		}
+	})
+	return func() {
+		timer.Stop()
+		mu.Lock()
+		defer mu.Unlock()
+		stopped = true
 	}
 }
 
