@@ -23,7 +23,8 @@ Belljar can enforce there.
 ` + "`make vm KERNEL=5.10 ARCH=arm64`" + ` does it for one kernel and prints the output of what fails.
 
 A guest is emulated, has a pure cgroup v2 hierarchy, and neither compilers nor Java nor Node. Packages that are the
-same on every kernel are left out. A dash is what was not run yet; the row "tested" says which state of the source was.
+same on every kernel are left out, and, unless they are asked for (PACKAGES=test/escapes), those that run many programs from
+end to end, which takes an emulated machine an hour. A dash is what was not run yet; the row "tested" says which state of the source was.
 
 `
 
