@@ -38,7 +38,7 @@ type learnFlags struct {
 
 func (l *learnFlags) groups() []flagGroup {
 	return []flagGroup{{"Learning", []runFlag{
-		{"to", "FILE", "write the policy to a file, also -o FILE; must be given", func(_ *runFlags, v string) error {
+		{"to", "FILE", "write the policy to a file, also -o FILE; not needed with --oci or --diff", func(_ *runFlags, v string) error {
 			if l.to = v; v == "" {
 				return errors.New("must not be empty")
 			}
@@ -48,7 +48,7 @@ func (l *learnFlags) groups() []flagGroup {
 			l.runs, err = parseCount(v)
 			return err
 		}, nil},
-		{"from", "FILE", "learn from events too that belljar trace --json wrote; without a program, from these alone", func(_ *runFlags, v string) error {
+		{"from", "FILE", "learn from events too that belljar trace --json wrote, with --html for rules on files; without a program, from these alone", func(_ *runFlags, v string) error {
 			l.from = append(l.from, v)
 			return nil
 		}, nil},
