@@ -88,7 +88,7 @@ func credentialFinding() Finding {
 	why := ownUserOnly()
 	switch {
 	case mustAskForRoot():
-		return Finding{"credentials", LayerOff, why + "; that is root, and must be asked for: --uid 0 --gid 0", ownUserFix()}
+		return Finding{"credentials", LayerOff, why + "; " + asking(), ownUserFix()}
 	case why != "":
 		return Finding{"credentials", LayerPartial, why, ownUserFix()}
 	}

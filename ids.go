@@ -29,12 +29,18 @@ var ownUserOnly = sync.OnceValue(func() string {
 	return ""
 })
 
-// mustAskForRoot reports whether the starting user is root and the only one that
-// programs can run as. That is never what a program runs as unasked: without a
-// capability root still owns the host's settings, /proc/sys/kernel among them.
-// Root of a user namespace that somebody else has made is that somebody.
+// mustAskForRoot reports whether programs can run as the starting user alone, and
+// that is root, or may be: a user namespace that does not map its own user hides
+// who that is. It is never what a program runs as unasked: without a capability
+// root still owns the host's settings, /proc/sys/kernel among them. Root of a user
+// namespace that somebody else has made is that somebody.
 func mustAskForRoot() bool {
-	return ownUserOnly() != "" && syscall.Geteuid() == 0 && outside("/proc/self/uid_map", 0) == 0
+	return ownUserOnly() != "" && outside("/proc/self/uid_map", syscall.Geteuid()) <= 0
+}
+
+// asking says how to ask.
+func asking() string {
+	return fmt.Sprintf("that may be root, and must be asked for: --uid %d --gid %d", syscall.Geteuid(), syscall.Getegid())
 }
 
 // becoming are the capabilities to run a program as somebody else.

@@ -22,15 +22,21 @@ const oneUser = "BELLJAR_TEST_ONE_USER"
 // user, who is host outside.
 func inUserNamespace(t *testing.T, host int) {
 	t.Helper()
-	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), oneUser+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER,
-		UidMappings: []syscall.SysProcIDMap{{HostID: host, Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{HostID: host, Size: 1}},
-		Credential:  &syscall.Credential{NoSetGroups: true}}
+	cmd := userNamespace(t)
+	cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: host, Size: 1}}
+	cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: host, Size: 1}}
+	cmd.SysProcAttr.Credential = &syscall.Credential{NoSetGroups: true}
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "\n--- PASS: "+t.Name()) {
 		t.Errorf("%v\n%s", err, out)
 	}
+}
+
+// userNamespace is the test again, in a user namespace of its own.
+func userNamespace(t *testing.T) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(os.Environ(), oneUser+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER}
+	return cmd
 }
 
 // status runs a program in every sandbox; it prints who it is and what it may.
@@ -91,4 +97,20 @@ func TestOnlyRoot(t *testing.T) {
 	}
 	root := 0
 	status(t, belljar.Options{UID: &root, GID: &root})
+}
+
+// TestUnmapped proves the same where the user namespace does not say who that is.
+func TestUnmapped(t *testing.T) {
+	if os.Getenv(oneUser) == "" {
+		testkit.Namespaces(t)
+		out, err := userNamespace(t).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "\n--- PASS: "+t.Name()) {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	_, err := belljar.Run(context.Background(), belljar.Command{Args: []string{"/bin/true"}}, belljar.Options{})
+	if err == nil || !strings.Contains(err.Error(), "--uid 65534 --gid 65534") {
+		t.Errorf("not asked for: %v", err)
+	}
 }

@@ -155,7 +155,7 @@ func (p *plan) chooseIDs() error {
 	case p.setIDs():
 		p.uid, p.gid = nobody, nobody
 	case mustAskForRoot() && (p.opts.UID == nil || p.opts.GID == nil):
-		return &SetupError{Step: "setresuid", Err: syscall.EPERM, Hint: ownUserOnly() + "; that is root, and must be asked for: --uid 0 --gid 0, or " + ownUserFix()}
+		return &SetupError{Step: "setresuid", Err: syscall.EPERM, Hint: ownUserOnly() + "; " + asking() + ", or " + ownUserFix()}
 	}
 	if id := p.opts.UID; id != nil {
 		p.uid = *id
@@ -368,6 +368,15 @@ func (p *plan) alwaysTrap() map[string]bool {
 	return always
 }
 
+// fileSize is the RLIMIT_FSIZE that stands for the limit on output, where the
+// largest file that the program is given has a size; 0 is none.
+func (p *plan) fileSize(largest int64) uint64 {
+	if p.opts.Limits.Output <= 0 {
+		return 0
+	}
+	return uint64(p.opts.Limits.Output + largest)
+}
+
 // rlimits are the limits that the kernel keeps per process.
 //
 // RLIMIT_FSIZE is about a file's size, not about what is written, so a file
@@ -382,8 +391,8 @@ func (p *plan) rlimits(largest int64) []launch.Rlimit {
 	if l.Stack > 0 {
 		list = append(list, launch.Rlimit{Resource: sys.RlimitStack, Name: "RLIMIT_STACK", Value: uint64(l.Stack)})
 	}
-	if l.Output > 0 {
-		list = append(list, launch.Rlimit{Resource: sys.RlimitFsize, Name: "RLIMIT_FSIZE", Value: uint64(l.Output + largest)})
+	if size := p.fileSize(largest); size > 0 {
+		list = append(list, launch.Rlimit{Resource: sys.RlimitFsize, Name: "RLIMIT_FSIZE", Value: size})
 	}
 	if l.Files > 0 {
 		list = append(list, launch.Rlimit{Resource: sys.RlimitNofile, Name: "RLIMIT_NOFILE", Value: uint64(l.Files)})

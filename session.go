@@ -207,7 +207,7 @@ func (s *session) run(ctx context.Context) (*ptrace.Outcome, error) {
 	if s.broken != nil {
 		return nil, s.broken
 	}
-	if !outcome.Started && outcome.Status.Signal() == syscall.SIGKILL && !s.ended {
+	if !outcome.Started && outcome.Status.Signal() == syscall.SIGKILL && !s.ended && !s.events.MemoryLimit() {
 		// Killed by somebody else before it was the program.
 		return nil, &SetupError{Step: "execve", Err: errors.New("the process was killed before it could start the program")}
 	}
@@ -257,13 +257,13 @@ func (s *session) start() error {
 func (s *session) tracerConfig() ptrace.Config {
 	cfg := ptrace.Config{
 		Table: s.table, Policy: s.policy, MaxTasks: s.opts.Limits.Processes,
-		OwnTargets:    s.root == nil,
-		Quiet:         s.quiet(),
-		Follow:        s.follows(),
-		Guard:         s.opensFiles() && !kernel.Mseal.Have(),
-		OutputLimited: s.opts.Limits.Output > 0,
-		Started:       s.markStart,
-		RootEnded:     s.rootEnded,
+		OwnTargets:  s.root == nil,
+		Quiet:       s.quiet(),
+		Follow:      s.follows(),
+		Guard:       s.opensFiles() && !kernel.Mseal.Have(),
+		OutputLimit: s.fileSize(s.files.largest()),
+		Started:     s.markStart,
+		RootEnded:   s.rootEnded,
 	}
 	if s.engine != nil {
 		cfg.Handler, cfg.Verify, cfg.Outdated = s.engine, s.engine.VerifyExec, s.engine.Outdated

@@ -55,15 +55,15 @@ func errorAt(pos Pos, format string, args ...any) *Error {
 // unknown is the error for a name that is not among those known.
 func unknown(pos Pos, what, name string, known []string) *Error {
 	e := errorAt(pos, "unknown %s %q", what, name)
-	if near := nearest(name, known); near != "" {
+	if near := Nearest(name, known); near != "" {
 		e.Hint = fmt.Sprintf("did you mean %q?", near)
 	}
 	return e
 }
 
-// nearest returns the known name that takes the fewest edits to reach, or ""
+// Nearest returns the known name that takes the fewest edits to reach, or ""
 // when even that one is more of another word than a slip of the pen.
-func nearest(name string, known []string) string {
+func Nearest(name string, known []string) string {
 	best, least := "", max(1, len(name)/3)+1
 	for _, k := range known {
 		if strings.EqualFold(name, k) {

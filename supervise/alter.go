@@ -2,10 +2,9 @@ package supervise
 
 import (
 	"encoding/binary"
-	"strconv"
-	"strings"
 	"syscall"
 
+	"github.com/belljar/belljar/internal/proc"
 	"github.com/belljar/belljar/internal/sys"
 )
 
@@ -84,20 +83,14 @@ func (m *making) growTo(length uint64) syscall.Errno {
 	return syscall.EFBIG
 }
 
-// sizeLimit is a thread's RLIMIT_FSIZE. prlimit(2) would need CAP_SYS_RESOURCE
-// in the thread's user namespace, which root in a container may lack.
+// sizeLimit is a thread's RLIMIT_FSIZE.
 func (r *resolver) sizeLimit(th thread) (uint64, syscall.Errno) {
 	text, errno := readSmall(sys.AT_FDCWD, r.proc.Path(th.tid, "limits"))
 	if errno != 0 {
 		return 0, gone(errno)
 	}
-	line, ok := field(text, "Max file size")
-	soft, _, _ := strings.Cut(line, " ")
-	if soft == "unlimited" {
-		return sys.RlimInfinity, 0
-	}
-	limit, err := strconv.ParseUint(soft, 10, 64)
-	if !ok || err != nil {
+	limit, err := proc.ParseFileSizeLimit(text)
+	if err != nil {
 		return 0, syscall.ESRCH
 	}
 	return limit, 0

@@ -48,7 +48,7 @@ func (l *learnFlags) groups() []flagGroup {
 			l.runs, err = parseCount(v)
 			return err
 		}, nil},
-		{"from", "FILE", "learn from events too that belljar trace --json wrote, with --html for rules on files; without a program, from these alone", func(_ *runFlags, v string) error {
+		{"from", "FILE", "learn from events too that belljar trace --json wrote; without a program, from these alone", func(_ *runFlags, v string) error {
 			l.from = append(l.from, v)
 			return nil
 		}, nil},

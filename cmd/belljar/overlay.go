@@ -129,7 +129,11 @@ func loadPolicy(name string) (*policy.Policy, error) {
 func readPolicy(name string) ([]byte, error) {
 	src, err := readLimited(name, policyLimit)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("policy %s: neither a file nor a preset (%s)", quote(name), strings.Join(policy.Presets(), ", "))
+		hint := strings.Join(policy.Presets(), ", ")
+		if near := policy.Nearest(name, policy.Presets()); near != "" {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		return nil, fmt.Errorf("policy %s: neither a file nor a preset (%s)", quote(name), hint)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("policy %s: %w", quote(name), err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/belljar/belljar"
@@ -70,14 +71,16 @@ func runFailure(err error, program string, private bool) (int, error) {
 func execHint(status int, program string, private bool) string {
 	_, statErr := os.Stat(program)
 	switch {
+	case statErr == nil && isDirectory(program):
+		return "is a directory, not a program"
+	case status == statusNotFound && statErr == nil && !strings.Contains(program, "/"):
+		return "no such program in the PATH of --env; for the file here, write ./" + program
 	case status == statusNotFound && statErr == nil && private:
 		return "it exists, but its interpreter or directory is not in the private root; show it with --bind"
 	case status == statusNotFound && statErr == nil:
 		return "it exists, but its interpreter (#! line or loader) does not"
 	case status == statusNotFound:
 		return "no such program; give a path, or a name in the PATH of --env"
-	case statErr == nil && isDirectory(program):
-		return "is a directory, not a program"
 	}
 	return "not executable for the user it would run as; check its mode and its directories, or give --uid"
 }

@@ -162,7 +162,7 @@ func (t *traceFlags) open() error {
 	for _, o := range t.outputs {
 		all = append(all, o.sink)
 	}
-	t.recorder = &trace.Recorder{Sink: all, Only: t.only, Plain: t.plain, Text: t.text, Paths: t.report != nil}
+	t.recorder = &trace.Recorder{Sink: all, Only: t.only, Plain: t.plain, Text: t.text, Paths: t.report != nil || t.json}
 	return nil
 }
 

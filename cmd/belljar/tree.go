@@ -63,7 +63,8 @@ limits, and reports its true fate.
 }
 
 func unknownCommand(cmd *cobra.Command, name string) error {
-	hint := "belljar help lists them"
+	cmd.SuggestionsMinimumDistance = 2
+	hint := cmd.CommandPath() + " --help lists them"
 	if near := cmd.SuggestionsFor(name); len(near) > 0 {
 		hint = fmt.Sprintf("did you mean %q?", near[0])
 	}

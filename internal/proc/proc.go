@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -46,6 +47,27 @@ func (f FS) Mounts(pid int) ([]Mount, error) { return load(f.Path(pid, "mountinf
 
 // Link returns the text of a magic link such as "exe", "cwd" or "fd/3".
 func (f FS) Link(pid int, name string) (string, error) { return os.Readlink(f.Path(pid, name)) }
+
+// FileSizeLimit is the soft RLIMIT_FSIZE of a process; no limit is the largest number.
+func (f FS) FileSizeLimit(pid int) (uint64, error) {
+	return load(f.Path(pid, "limits"), ParseFileSizeLimit)
+}
+
+// ParseFileSizeLimit reads it from the text of a limits file. prlimit(2) would need
+// CAP_SYS_RESOURCE in the process's user namespace, which root in a container may
+// lack.
+func ParseFileSizeLimit(text []byte) (uint64, error) {
+	_, rest, ok := bytes.Cut(text, []byte("\nMax file size "))
+	soft, _, _ := bytes.Cut(bytes.TrimLeft(rest, " "), []byte(" "))
+	if string(soft) == "unlimited" {
+		return math.MaxUint64, nil
+	}
+	limit, err := strconv.ParseUint(string(soft), 10, 64)
+	if !ok || err != nil {
+		return 0, fmt.Errorf("%w: no size of files in limits", ErrFormat)
+	}
+	return limit, nil
+}
 
 // DescriptorFlags returns what open(2) was told for a descriptor, from
 // /proc/PID/fdinfo/FD.

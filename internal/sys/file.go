@@ -75,6 +75,12 @@ func DupFile(fd int) (int, syscall.Errno) {
 	return dup, errnoOf(err)
 }
 
+// SetFlags sets those flags of fd's open file that F_SETFL of fcntl(2) changes.
+func SetFlags(fd int, flags uint64) syscall.Errno {
+	_, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, int(flags))
+	return errnoOf(err)
+}
+
 // CloseFile closes fd. Linux releases the descriptor even when close fails.
 func CloseFile(fd int) { unix.Close(fd) }
 

@@ -161,15 +161,12 @@ func (m *Machine) Start() syscall.Errno {
 			p.prepare()
 		}
 	}
-	// The child has copies of the descriptors that are open now, until a step
-	// closes them.
-	syscall.ForkLock.Lock()
+	defer waitForOpening()()
 	// All signals stay blocked in the child until a step unblocks them: a
 	// handler of the Go runtime must never run there.
 	beforeFork()
 	_, errno := m.Main.clone(0, m)
 	afterFork()
-	syscall.ForkLock.Unlock()
 	if errno != 0 {
 		m.Main.live = 0
 	}

@@ -231,7 +231,7 @@ func TestWrittenWhileOthersStart(t *testing.T) {
 			}
 		})
 	}
-	for range 5 {
+	for range 2 {
 		var out bytes.Buffer
 		_, err := belljar.Run(context.Background(), belljar.Command{Args: testkit.Program(t, "c/rewrite", "dynamic"), Stdout: &out, Stderr: &out}, o)
 		if err != nil || out.String() != "100 of 100 executed\n" {

@@ -173,11 +173,8 @@ func (w *worker) handle() error {
 // open opens a file and gives it to the tracee.
 func (w *worker) open(o *supervise.Opening) error {
 	if o.Writes() {
-		// No process that is started meanwhile, by this or another run, gets a copy of the
-		// descriptor: until it closes it, nobody could execute the file (ETXTBSY). Opening a
-		// file waits for nobody then, unless another program may have a lease, see doors.go.
-		syscall.ForkLock.RLock()
-		defer syscall.ForkLock.RUnlock()
+		sys.HoldStarts()
+		defer sys.LetStart()
 	}
 	fd, errno := o.Open()
 	switch {

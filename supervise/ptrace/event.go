@@ -91,11 +91,18 @@ func (t *Tracer) signalled(pid int, k *task, sig syscall.Signal) {
 		// The kernel sends it with the code of kill(2), so what tells a limit
 		// from a signal is the call that the thread is in.
 		nr, _, err := sys.CurrentCall(pid)
-		if t.cfg.OutputLimited && (k.raised == sig || err == nil && t.grow[nr]) {
+		if (k.raised == sig || err == nil && t.grow[nr]) && t.outputLimited(pid) {
 			t.end(OutputExceeded, nil)
 		}
 	}
 	sys.Cont(pid, sig)
+}
+
+// outputLimited reports whether it is the output limit that keeps a task from
+// making files larger. One whose limit cannot be read has the one it was given.
+func (t *Tracer) outputLimited(pid int) bool {
+	own, err := hostProc.FileSizeLimit(pid)
+	return t.cfg.OutputLimit > 0 && (err != nil || own >= t.cfg.OutputLimit)
 }
 
 // fromItself lets a signal that Belljar sent, for a call that it made in the

@@ -29,9 +29,10 @@ type Config struct {
 	// OwnTargets confines signals, priorities and the like to the run's own
 	// processes, which a PID namespace does by itself.
 	OwnTargets bool
-	// OutputLimited says that RLIMIT_FSIZE stands for the output limit, so
-	// that reaching it ends the run.
-	OutputLimited bool
+	// OutputLimit is the RLIMIT_FSIZE that stands for the output limit, so that
+	// reaching it ends the run; 0 is none. A program may lower it, but that is
+	// a limit of its own.
+	OutputLimit uint64
 	// Verify decides what a process has executed, before its first
 	// instruction; nil allows all. Whatever is not allowed is a violation.
 	Verify func(pid, tid int) supervise.Decision

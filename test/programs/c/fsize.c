@@ -3,6 +3,9 @@
 //
 // run: policy=observe parity=1 verdict=ok stdout="truncate: EFBIG, signals 1, code 0, own 1\nignored: EFBIG, signals 1, code 0, own 1\nwithin: ok\n"
 // run: policy=observe args="die" verdict=signaled signal=SIGXFSZ
+// A limit that the program gave itself is not the output limit.
+// run: policy=observe args="die" output=2M verdict=signaled signal=SIGXFSZ
+// run: policy=observe args="write" output=2M verdict=signaled signal=SIGXFSZ
 #include "victim.h"
 
 static siginfo_t got;
@@ -25,6 +28,11 @@ int main(int argc, char **argv) {
 	snprintf(name, sizeof name, "/tmp/belljar-fsize-%d", getpid());
 	close(open(name, O_CREAT | O_WRONLY, 0600));
 	setrlimit(RLIMIT_FSIZE, &(struct rlimit){1 << 20, 1 << 20});
+	if (argc > 1 && strcmp(argv[1], "write") == 0) {
+		int fd = open(name, O_WRONLY);
+		unlink(name);
+		return pwrite(fd, "x", 1, 1 << 20) == 1;
+	}
 	if (argc > 1) {
 		int fd = open(name, O_RDONLY);
 		char link[64];
