@@ -3,6 +3,8 @@ package launch_test
 import (
 	"bytes"
 	"context"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,6 +24,21 @@ func TestMain(m *testing.M) {
 // known is what the attacker takes for the pass.
 const known = 0x0123456789abcdef
 
+// shown is a copy of a program where a parked sandbox can show it: it has /tmp for
+// itself, and no place for a program that lies elsewhere.
+func shown(t *testing.T, program string) string {
+	t.Helper()
+	text, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(testkit.DirIn(t, "/tmp"), "program")
+	if err := os.WriteFile(name, text, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
 // attackPass runs, in a parked sandbox that waited for it, the program that puts
 // numbers into the sixth argument, so many times, or until a call has passed.
 func attackPass(t *testing.T, s belljar.Supervisor, times int) (got int) {
@@ -30,7 +47,7 @@ func attackPass(t *testing.T, s belljar.Supervisor, times int) (got int) {
 	// No launch whose run has a cgroup begins before its program is known.
 	runner := belljar.NewRunner(belljar.Options{Policy: policy.Observe(), Supervisor: s, Unshare: belljar.On, Cgroup: belljar.Off, Containers: 1})
 	defer runner.Close()
-	cmd := belljar.Command{Args: append(testkit.Program(t, "escapes/pass", "dynamic"), strconv.FormatUint(known, 16))}
+	cmd := belljar.Command{Args: []string{shown(t, testkit.Program(t, "escapes/pass", "dynamic")[0]), strconv.FormatUint(known, 16)}}
 	// The first sandbox is made when it is wanted; one has waited as soon as the machine has had
 	// time to make it.
 	for n := 0; n < times && got == 0; n++ {
@@ -74,7 +91,7 @@ func TestRegistersAreCleared(t *testing.T) {
 	runner := belljar.NewRunner(belljar.Options{Policy: policy.Judge(), Unshare: belljar.On, Cgroup: belljar.Off, Containers: 1})
 	defer runner.Close()
 	for range 3 {
-		res, err := runner.Run(context.Background(), belljar.Command{Args: testkit.Program(t, "c/registers", "bare")})
+		res, err := runner.Run(context.Background(), belljar.Command{Args: []string{shown(t, testkit.Program(t, "c/registers", "bare")[0])}})
 		if err != nil || res.Verdict != belljar.OK {
 			t.Errorf("%+v, %v", res, err)
 		}
