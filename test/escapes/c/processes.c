@@ -28,7 +28,7 @@
 // run: policy=observe args="reaper" verdict=ok stdout="left\n"
 // run: policy=observe args="orphans" verdict=ok stdout="left\n"
 // run: policy=compile args="crowd" wall=500ms verdict=time-limit limit=wall
-// run: policy=compile args="crowd" processes=50 wall=500ms verdict=time-limit limit=wall peak_processes=2..50
+// run: policy=compile args="crowd" processes=50 wall=500ms verdict=time-limit limit=wall peak_processes=1..50
 // run: policy=compile args="storm" verdict=ok stdout="storms 40\n"
 //
 // Nobody gets away from who follows processes, also where a policy lets clone
