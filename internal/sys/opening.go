@@ -20,7 +20,7 @@ func LetStart() { opening.RUnlock() }
 // called. It does not wait for long: a disk or another program can make an
 // opening take as long as they like, and must not keep everybody else's runs.
 func waitForOpening() (end func()) {
-	const tries, pause = 100, 50 * time.Microsecond
+	const tries, pause = 1000, 100 * time.Microsecond // who holds starts may itself wait for a CPU
 	for range tries {
 		if opening.TryLock() {
 			return opening.Unlock
