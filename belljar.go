@@ -92,9 +92,10 @@ type Options struct {
 	Umask   *int // nil is 022
 	// Containers is how many sandboxes the Runner keeps parked for its next
 	// commands, which then start faster: those without a directory of their own,
-	// whose program lies in a directory that the private root shows or below
-	// /tmp, started by root on Linux 5.12 or newer, with a private root that has
-	// no directory. Nothing that a program leaves is there for the next, but process
-	// numbers go on counting. Who sets it closes the Runner.
+	// started by root on Linux 5.12 or newer, with a private root that has no
+	// directory. Their programs lie in directories that the private root shows,
+	// below /tmp, or below the same directory of / as the first. Nothing that a
+	// program leaves is there for the next, but process numbers go on counting. Who
+	// sets it closes the Runner.
 	Containers int
 }

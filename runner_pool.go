@@ -19,7 +19,7 @@ func (r *Runner) pool(p *plan, spec *unshare.Spec) *container.Pool {
 	}
 	if r.containers == nil {
 		shared := *spec
-		shared.Root, shared.HostCgroup = r.base, false
+		shared.Root, shared.HostCgroup, shared.Room = r.base, false, r.base.Room(p.path)
 		o := container.Options{Spec: shared, Idle: r.opts.Containers}
 		if p.standsBy() {
 			o.Begin = p.kept().begin

@@ -52,7 +52,12 @@ func (s *Spec) Park() (*Parked, error) {
 	if err != nil {
 		return nil, err
 	}
-	box, err := s.Sandbox(nil, life)
+	if s.Room != "" {
+		p.own = append(p.own, Mount{Kind: Room, Target: s.Room})
+		root := s.Root.With(Mount{Kind: Dir, Target: s.Room})
+		p.spec.Root = &root
+	}
+	box, err := p.spec.Sandbox(nil, life)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ func (p *planner) host(target string) (name string, ours bool) {
 	switch {
 	case !ok && p.root.Dir != "":
 		return filepath.Join(p.root.Dir, target), false
-	case !ok || m.Kind == Tmpfs:
+	case !ok || m.empty():
 		return "", true
 	case m.Kind == Proc:
 		return filepath.Join("/proc", rest), false

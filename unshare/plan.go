@@ -178,6 +178,8 @@ func (p *planner) mount(m Mount) (err error) {
 		size := cmp.Or(m.Size, DefaultTmpfs)
 		// Without a bound on files, empty ones could take the host's memory.
 		_, err = p.attachNew(m, "tmpfs", harmless, fmt.Sprintf("size=%d", size), fmt.Sprintf("nr_inodes=%d", max(size/4096, 64)), "mode=1777")
+	case Room:
+		_, err = p.attachNew(m, "tmpfs", harmless, "size=65536", "nr_inodes=256", "mode=0755")
 	case Proc:
 		_, err = p.attachNew(m, "proc", harmless|noExec|readOnly)
 	case Dev:

@@ -18,9 +18,10 @@ const (
 	File                // a read-only file with Content
 	Dir                 // an empty, read-only directory
 	Mask                // something that cannot be opened, over a file or directory that is there
+	Room                // a place for mounts that are not known yet: a Dir as soon as they are in it
 )
 
-var kindNames = [...]string{"bind", "tmpfs", "proc", "dev", "symlink", "file", "dir", "mask"}
+var kindNames = [...]string{"bind", "tmpfs", "proc", "dev", "symlink", "file", "dir", "mask", "room"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -88,6 +89,29 @@ func (r Root) covering(name string) (m Mount, rest string, ok bool) {
 		m, rest, ok = o, tail, true
 	}
 	return m, rest, ok
+}
+
+// empty says that a mount is an empty file system in which things can be put.
+func (m Mount) empty() bool { return m.Kind == Tmpfs || m.Kind == Room }
+
+// Room returns the directory nearest to / in which the root shows nothing, and
+// that is on the way to name: only names tell of it, so that what is shown there
+// later can be in a file system of its own. It is "" if name itself would be that,
+// or if the root has a place for it.
+func (r Root) Room(name string) string {
+	name = r.resolve(name)
+	if _, _, ok := r.covering(name); ok || r.Dir != "" {
+		return ""
+	}
+	for i := range name {
+		if dir := name[:i]; i > 0 && name[i] == '/' && !slices.ContainsFunc(r.Mounts, func(m Mount) bool {
+			_, in := below(dir, m.Target)
+			return in
+		}) {
+			return dir
+		}
+	}
+	return ""
 }
 
 // resolve replaces the symlinks of r in name. The links of bound directories

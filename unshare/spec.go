@@ -29,6 +29,10 @@ type Spec struct {
 	// UID and GID are who the program runs as, for /etc/passwd.
 	UID, GID int
 
+	// Room is a directory of a parked sandbox for what its root does not show yet;
+	// see [Root.Room].
+	Room string
+
 	oldAttributes bool // for tests: do without mount_setattr
 }
 

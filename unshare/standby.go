@@ -48,7 +48,7 @@ func (p *Parked) half(next *launch.Standby, first *launch.Process, parent *launc
 	if first == nil {
 		return next.Launch, nil
 	}
-	before, mounts, err := p.ownSteps(nil)
+	before, mounts, err := p.firstSteps()
 	if err != nil {
 		return nil, err
 	}

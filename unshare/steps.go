@@ -153,15 +153,24 @@ func (a attributes) flags() uintptr {
 
 // setAttributes adds attributes to a mount and, where asked, to those below.
 func setAttributes(mount fd, attr attributes, recursive bool) launch.Step {
-	// struct mount_attr: set, clear, propagation, user namespace.
-	b := binary.NativeEndian.AppendUint64(nil, uint64(attr))
-	b = append(b, make([]byte, 24)...)
 	at, text := uintptr(sys.AtEmptyPath), "AT_EMPTY_PATH"
 	if recursive {
 		at, text = at|sys.AtRecursive, text+"|AT_RECURSIVE"
 	}
-	return call("mount_setattr", sys.SysMountSetattr, mount.arg(), launch.String(""), launch.Named(at, text),
-		launch.Memory(b, attr.String()), launch.Int(len(b)))
+	return changeAttributes(mount.arg(), "", launch.Named(at, text), attr)
+}
+
+// setAttributesAt adds attributes to what is mounted at target in the new root,
+// which is the working directory.
+func setAttributesAt(target string, attr attributes) launch.Step {
+	return changeAttributes(atCwd, relative(target), launch.Named(sys.AtSymlinkNofollow, "AT_SYMLINK_NOFOLLOW"), attr)
+}
+
+func changeAttributes(at launch.Arg, name string, flags launch.Arg, attr attributes) launch.Step {
+	// struct mount_attr: set, clear, propagation, user namespace.
+	b := binary.NativeEndian.AppendUint64(nil, uint64(attr))
+	b = append(b, make([]byte, 24)...)
+	return call("mount_setattr", sys.SysMountSetattr, at, launch.String(name), flags, launch.Memory(b, attr.String()), launch.Int(len(b)))
 }
 
 // remount is what setAttributes was before Linux 5.12, for one mount that is

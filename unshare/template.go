@@ -74,7 +74,7 @@ func split(mounts []Mount, anew func(Mount) bool) (shared, own []Mount) {
 func inside(mounts []Mount, m Mount) bool {
 	return slices.ContainsFunc(mounts, func(o Mount) bool {
 		_, in := below(o.Target, m.Target)
-		return in && (o.Kind == Proc || o.Kind == Tmpfs)
+		return in && (o.Kind == Proc || o.empty())
 	})
 }
 
@@ -179,16 +179,31 @@ func (t *Template) sharedSteps() ([]launch.Step, error) {
 //
 // The steps of before come before the template is entered.
 func (t *template) ownSteps(more []Mount) (before, inside []launch.Step, err error) {
-	return t.inTemplate(slices.Concat(t.own, more), nil)
+	before, inside, err = t.inTemplate(slices.Concat(t.own, more), nil)
+	return before, append(inside, t.sealRooms()...), err
 }
 
-// moreSteps are the steps of ownSteps for what a root has more, where the others
-// were taken before.
+// firstSteps are the steps of ownSteps before it is known what a root has more,
+// moreSteps are those that follow.
+func (t *template) firstSteps() (before, inside []launch.Step, err error) {
+	return t.inTemplate(t.own, nil)
+}
+
 func (t *template) moreSteps(more []Mount) (before, inside []launch.Step, err error) {
-	if len(more) == 0 {
-		return nil, nil, nil
+	if len(more) > 0 {
+		before, inside, err = t.inTemplate(more, t.own)
 	}
-	return t.inTemplate(more, t.own)
+	return before, append(inside, t.sealRooms()...), err
+}
+
+// sealRooms makes rooms what the rest of the root is, read-only.
+func (t *template) sealRooms() (steps []launch.Step) {
+	for _, m := range t.own {
+		if m.Kind == Room {
+			steps = append(steps, setAttributesAt(m.Target, readOnly))
+		}
+	}
+	return steps
 }
 
 // inTemplate mounts into a copy of the template where the mounts of done are in
@@ -198,15 +213,15 @@ func (t *template) inTemplate(mounts, done []Mount) (before, inside []launch.Ste
 	p.steps = append(p.steps, call("umask", syscall.SYS_UMASK, launch.Int(0)))
 	p.masks, p.inTemplate, p.scratch = true, true, fd{text: "AT_FDCWD"}
 	for _, m := range slices.Concat(t.shared, done) {
-		if m.Kind == Bind || m.Kind == Tmpfs {
+		if m.Kind == Bind || m.empty() {
 			p.done = append(p.done, m)
 		}
 	}
 	for _, m := range done {
-		p.made[m.Target] = m.Kind == Tmpfs
+		p.made[m.Target] = m.empty()
 	}
 	for _, m := range mounts {
-		p.made[m.Target] = m.Kind == Proc || m.Kind == Tmpfs
+		p.made[m.Target] = m.Kind == Proc || m.empty()
 		if err := p.mount(m); err != nil {
 			return nil, nil, fmt.Errorf("private root: %w", err)
 		}

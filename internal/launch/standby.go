@@ -46,7 +46,7 @@ const StandbyFiles = 40
 
 // PassCalls are the calls that the second half makes.
 var PassCalls = map[string]bool{
-	"futex": true, "recvmsg": true, "mkdirat": true, "mknodat": true, "openat": true, "openat2": true, "move_mount": true,
+	"futex": true, "recvmsg": true, "mkdirat": true, "mknodat": true, "openat": true, "openat2": true, "move_mount": true, "mount_setattr": true,
 	"umask": true, "prlimit64": true, "setgroups": true, "setresgid": true, "setresuid": true, "capset": true, "prctl": true,
 	"ppoll": true, "landlock_add_rule": true, "landlock_restrict_self": true, "close_range": true, "rt_sigprocmask": true, "execve": true,
 }

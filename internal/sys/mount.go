@@ -28,6 +28,7 @@ const (
 	AtFdcwd             = uintptr(0xffffffffffffff9c) // -100
 	AtRemovedir         = unix.AT_REMOVEDIR
 	AtRecursive         = unix.AT_RECURSIVE
+	AtSymlinkNofollow   = unix.AT_SYMLINK_NOFOLLOW
 	OpenTreeClone       = unix.OPEN_TREE_CLONE
 	OpenTreeCloexec     = unix.OPEN_TREE_CLOEXEC
 	MoveMountFEmptyPath = unix.MOVE_MOUNT_F_EMPTY_PATH

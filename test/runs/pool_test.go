@@ -124,6 +124,54 @@ func TestPooledFiles(t *testing.T) {
 	}
 }
 
+// TestPooledPlace proves that a program which lies where the root shows nothing
+// finds in a container what it finds in a new sandbox: itself, no trace of
+// another's program, and nothing that it could change.
+func TestPooledPlace(t *testing.T) {
+	testkit.Parked(t)
+	top, err := os.MkdirTemp("/var/tmp", "belljar-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(top)
+	if err := os.Chmod(top, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const script = "#!/bin/sh\ncd /; for d in var tmp belljar-test-* $1; do cd $d; pwd; ls -lA --time-style=+; mkdir new; done 2>&1; echo $$ >&2\n"
+	for _, name := range []string{"one", "two"} {
+		if err := os.Mkdir(top+"/"+name, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(top+"/"+name+"/program", []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root := 0
+	for _, id := range []*int{nil, &root} {
+		fresh := belljar.Options{Policy: policy.Observe(), Supervisor: belljar.NoOne, Unshare: belljar.On, UID: id, GID: id}
+		parked := fresh
+		parked.Containers = 1
+		a, b := belljar.NewRunner(fresh), belljar.NewRunner(parked)
+		defer a.Close()
+		defer b.Close()
+		for i, name := range []string{"one", "two", "one", "one", "two"} {
+			var outs, numbers [2]strings.Builder
+			for j, r := range []*belljar.Runner{a, b} {
+				res, err := r.Run(context.Background(), belljar.Command{Args: []string{top + "/" + name + "/program", name}, Stdout: &outs[j], Stderr: &numbers[j]})
+				if err != nil || res.Verdict != belljar.OK {
+					t.Errorf("%s: %+v, %v", name, brief(res), err)
+				}
+			}
+			if want, got := outs[0].String(), outs[1].String(); got != want || strings.Count(want, "Read-only file system") != 4 {
+				t.Errorf("run %d of %s: in a new sandbox %s\nin a container %s", i, name, want, got)
+			}
+			if first := numbers[0].String(); i > 0 && numbers[1].String() == first {
+				t.Errorf("run %d of %s: process %s in a new sandbox and in a container", i, name, first)
+			}
+		}
+	}
+}
+
 // TestPooledElsewhere proves that a program which no container could show runs
 // all the same.
 func TestPooledElsewhere(t *testing.T) {
