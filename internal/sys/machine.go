@@ -161,7 +161,8 @@ func (m *Machine) Start() syscall.Errno {
 			p.prepare()
 		}
 	}
-	defer waitForOpening()()
+	syscall.ForkLock.Lock()
+	defer syscall.ForkLock.Unlock()
 	// All signals stay blocked in the child until a step unblocks them: a
 	// handler of the Go runtime must never run there.
 	beforeFork()

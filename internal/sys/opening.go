@@ -1,31 +1,50 @@
 package sys
 
 import (
-	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 )
 
-// opening is held by whoever opens a file for writing, hands it to somebody else
-// and closes it. A process that starts meanwhile would have a copy of the
-// descriptor until it closes it, and nobody could execute the file (ETXTBSY).
-var opening sync.RWMutex
+// Hold keeps this process from starting others while a file is open for writing
+// that somebody else is to have: a new process would have a copy of the
+// descriptor until it executes its program, and nobody could execute the file
+// (ETXTBSY). It holds syscall.ForkLock, which os/exec takes, too, and may be used
+// again and again by one thread.
+//
+// It does not hold for long: a disk or another program can make an opening take
+// as long as they like, and must not keep everybody else's programs from starting.
+type Hold struct {
+	held  atomic.Bool
+	timer *time.Timer
+}
 
-// HoldStarts keeps processes from starting, for a short time, until LetStart.
-func HoldStarts() { opening.RLock() }
+const longestHold = 100 * time.Millisecond
 
-// LetStart ends what HoldStarts has begun.
-func LetStart() { opening.RUnlock() }
-
-// waitForOpening waits for those who hold starts, and holds them until end is
-// called. It does not wait for long: a disk or another program can make an
-// opening take as long as they like, and must not keep everybody else's runs.
-func waitForOpening() (end func()) {
-	const tries, pause = 1000, 100 * time.Microsecond // who holds starts may itself wait for a CPU
-	for range tries {
-		if opening.TryLock() {
-			return opening.Unlock
-		}
-		time.Sleep(pause)
+// Begin waits until no process is just being started, and keeps others from it
+// until End.
+func (h *Hold) Begin() {
+	syscall.ForkLock.RLock()
+	h.held.Store(true)
+	if h.timer == nil {
+		h.timer = time.AfterFunc(longestHold, h.let)
+	} else {
+		h.timer.Reset(longestHold)
 	}
-	return func() {}
+}
+
+// End lets processes start.
+func (h *Hold) End() {
+	if h.timer != nil {
+		h.timer.Stop()
+	}
+	h.let()
+}
+
+// let may come from the timer of a Hold that has just ended, to one that has just
+// begun, which is then shorter than it should be.
+func (h *Hold) let() {
+	if h.held.CompareAndSwap(true, false) {
+		syscall.ForkLock.RUnlock()
+	}
 }

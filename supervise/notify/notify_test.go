@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -209,37 +210,43 @@ func TestPathDescriptor(t *testing.T) {
 	}
 }
 
-// A program can execute what it has written and closed, whatever Belljar starts
-// meanwhile: no new process has a copy of the descriptor by which Belljar opened it.
+// A program can execute what it has written and closed, whatever this process
+// starts meanwhile, by Belljar or by os/exec: no other process has a copy of the
+// descriptor by which Belljar opened it.
 func TestWrittenWhileOthersStart(t *testing.T) {
-	testkit.Leaks(t)
 	o := options(t, nil)
-	stop := make(chan struct{})
-	var others sync.WaitGroup
-	for range 3 {
-		others.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				if _, err := belljar.Run(context.Background(), belljar.Command{Args: []string{"/bin/true"}}, belljar.Options{Unshare: belljar.Off}); err != nil {
-					t.Error(err)
-					return
+	for name, start := range map[string]func() error{
+		"belljar": func() error {
+			_, err := belljar.Run(context.Background(), belljar.Command{Args: []string{"/bin/true"}}, belljar.Options{Unshare: belljar.Off})
+			return err
+		},
+		"os/exec": func() error { return exec.Command("/bin/true").Run() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			testkit.Leaks(t)
+			var stop atomic.Bool
+			var others sync.WaitGroup
+			for range 3 {
+				others.Go(func() {
+					for !stop.Load() {
+						if err := start(); err != nil {
+							t.Error(err)
+							return
+						}
+					}
+				})
+			}
+			for range 2 {
+				var out bytes.Buffer
+				_, err := belljar.Run(context.Background(), belljar.Command{Args: testkit.Program(t, "c/rewrite", "dynamic"), Stdout: &out, Stderr: &out}, o)
+				if err != nil || out.String() != "100 of 100 executed\n" {
+					t.Errorf("output %q, error %v", out.String(), err)
 				}
 			}
+			stop.Store(true)
+			others.Wait()
 		})
 	}
-	for range 2 {
-		var out bytes.Buffer
-		_, err := belljar.Run(context.Background(), belljar.Command{Args: testkit.Program(t, "c/rewrite", "dynamic"), Stdout: &out, Stderr: &out}, o)
-		if err != nil || out.String() != "100 of 100 executed\n" {
-			t.Errorf("output %q, error %v", out.String(), err)
-		}
-	}
-	close(stop)
-	others.Wait()
 }
 
 // An opening that is decided anew, because a file that only root can change has

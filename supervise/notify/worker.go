@@ -16,6 +16,7 @@ type worker struct {
 	call   sys.Notification
 	trap   supervise.Trap
 	tracee tracee
+	hold   sys.Hold
 }
 
 // tracee is the thread that made the call.
@@ -173,8 +174,8 @@ func (w *worker) handle() error {
 // open opens a file and gives it to the tracee.
 func (w *worker) open(o *supervise.Opening) error {
 	if o.Writes() {
-		sys.HoldStarts()
-		defer sys.LetStart()
+		w.hold.Begin()
+		defer w.hold.End()
 	}
 	fd, errno := o.Open()
 	switch {
