@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -122,6 +123,9 @@ func (t *Tree) apply(h *Hierarchy, dir string, l Limits) error {
 		err := t.write(dir, s.file, value)
 		if s.optional && errors.Is(err, os.ErrNotExist) {
 			continue
+		}
+		if errno, _ := errors.AsType[syscall.Errno](err); s.controller == CPUSet && (errno == syscall.ERANGE || errno == syscall.EINVAL) {
+			return fmt.Errorf("limit %s: this host does not have the CPUs %s: %w", s.controller, value, errno)
 		}
 		if err != nil {
 			return fmt.Errorf("limit %s: %w", s.controller, err)

@@ -24,14 +24,19 @@ func explainRun(f *runFlags, program []string) (int, error) {
 }
 
 func printPlan(out io.Writer, p *belljar.Plan) error {
-	fmt.Fprintln(out, "LAUNCH")
-	for _, step := range p.Steps {
-		fmt.Fprintf(out, "  %s\n", clean(step))
-	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "\nENFORCEMENT\n")
+	fmt.Fprintln(table, "ENFORCEMENT")
 	for _, l := range p.Enforcement {
 		fmt.Fprintf(table, "  %s\t%s\t%s\n", l.Name, l.State, clean(l.Why))
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nLAUNCH\n")
+	for _, step := range p.Steps {
+		if _, err := fmt.Fprintf(out, "  %s\n", clean(step)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

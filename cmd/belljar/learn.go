@@ -147,7 +147,7 @@ type learned struct {
 // open opens the files, before anything runs.
 func (l *learnFlags) open() error {
 	same := func(yaml []byte) ([]byte, error) { return yaml, nil }
-	for _, out := range []learned{{flag: "--to", name: l.to, text: same}, {flag: "--oci", name: l.oci, text: profile}} {
+	for _, out := range []learned{{flag: "-o", name: l.to, text: same}, {flag: "--oci", name: l.oci, text: profile}} {
 		if out.name == "" {
 			continue
 		}

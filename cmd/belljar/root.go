@@ -24,6 +24,11 @@ func buildRoot(dir string, mounts []mountFlag) (*unshare.Root, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--%s %s: %w", m.kind, quote(m.spec), err)
 		}
+		if mount.Kind == unshare.Bind {
+			if _, err := os.Stat(mount.Source); err != nil {
+				return nil, fmt.Errorf("--%s %s: %w", m.kind, quote(m.spec), cause(err))
+			}
+		}
 		root = root.With(mount)
 	}
 	return &root, nil

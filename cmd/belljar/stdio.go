@@ -40,6 +40,9 @@ func cause(err error) error {
 // FIFO or device can hang or do harm. O_NONBLOCK keeps the open itself from
 // waiting at a FIFO; regular files ignore it.
 func openOutput(flag, name string) (*os.File, error) {
+	if name == "-" {
+		return nil, fmt.Errorf("%s -: standard output is the program's; name a file, ./- if that is its name", flag)
+	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0o644)
 	switch {
 	case errors.Is(err, syscall.ELOOP):

@@ -135,7 +135,7 @@ func traceRun(args []string) (status int, err error) {
 
 // open opens the files that the trace goes to, before anything runs.
 func (t *traceFlags) open() error {
-	log, err := t.add("--to", t.to)
+	log, err := t.add("-o", t.to)
 	if err != nil {
 		return err
 	}

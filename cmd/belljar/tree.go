@@ -58,6 +58,9 @@ limits, and reports its true fate.
 			return unknownCommand(cmd, args[0])
 		},
 	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())
+	})
 	root.AddCommand(runCommand(), traceCommand(), learnCommand(), policyCommand(), seccompCommand(), doctorCommand(), demoCommand(), versionCommand())
 	return root
 }

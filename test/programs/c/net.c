@@ -222,11 +222,17 @@ static int flood(void) {
 }
 
 // What interrupts a call: the first signal lets it be made anew, the second not.
-// On a busy machine one may come before the call; it does not count.
+// On a busy machine one may come before the call; it does not count. The time to
+// the next is long, so that it does not come between a call's end and its answer.
 static volatile int signals, calling;
+
+static void alarm_in(long microseconds) {
+	setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {0, microseconds}}, NULL);
+}
 
 static void handler(int sig) {
 	struct sigaction sa = {.sa_handler = handler};
+	alarm_in(400000);
 	if (!calling)
 		return;
 	signals++;
@@ -235,10 +241,9 @@ static void handler(int sig) {
 
 static void alarms(void) {
 	struct sigaction sa = {.sa_handler = handler, .sa_flags = SA_RESTART};
-	struct itimerval timer = {{0, 50000}, {0, 50000}};
 	signals = calling = 0;
 	sigaction(SIGALRM, &sa, NULL);
-	setitimer(ITIMER_REAL, &timer, NULL);
+	alarm_in(50000);
 	calling = 1;
 }
 
