@@ -133,6 +133,10 @@ func (e *Engine) lookUp(t *Trap, call *pathCall, req *request, who *actor, onBeh
 	if onBehalf && e.remember(&m, d) && t.Alone && d.Kind == Allow && call.own() {
 		return d
 	}
+	if onBehalf && !decided && looksWithin(t, call, &m.request) {
+		e.rememberWithin(&m)
+		return d
+	}
 	switch {
 	case decided || !onBehalf || m.request.n == 0 || call.continues:
 		// A call without a path to judge is one on registers alone.

@@ -17,6 +17,7 @@ import (
 type known struct {
 	mu    sync.RWMutex
 	paths map[knownAs]*knownPath
+	dirs  map[dirID]string // see within.go
 }
 
 // knownAs is what a path was looked up for.
@@ -94,6 +95,9 @@ func (e *Engine) recall(t *Trap, call *pathCall, req *request, who *actor) (d De
 	if p.self && p.dir >= 0 && p.want == stat && t.Alone && call.own() && !e.resolver.names && req.n == 1 {
 		// Whoever has a descriptor may look at what is behind it.
 		return Decision{Kind: Allow}, true
+	}
+	if looksWithin(t, call, req) {
+		return e.recallWithin(t, req, who)
 	}
 	if !looks(req) {
 		return e.recallName(t, call, req, who)

@@ -126,6 +126,11 @@ func StatFile(fd int) (FileStat, syscall.Errno) {
 	return statx(fd, "", unix.AT_EMPTY_PATH)
 }
 
+// StatBehind describes what a magic link of procfs leads to.
+func StatBehind(link string) (FileStat, syscall.Errno) {
+	return statx(AT_FDCWD, link, 0)
+}
+
 // StatAt describes what path leads to from dir, a last symlink itself. An empty
 // path is dir.
 func StatAt(dir int, path string) (FileStat, syscall.Errno) {
