@@ -94,8 +94,9 @@ type Options struct {
 	// commands, which then start faster: those without a directory of their own,
 	// started by root on Linux 5.12 or newer, with a private root that has no
 	// directory. Their programs lie in directories that the private root shows,
-	// below /tmp, or below the same directory of / as the first. Nothing that a
-	// program leaves is there for the next, but process numbers go on counting. Who
-	// sets it closes the Runner.
+	// below /tmp, or below the same directory of / as the first command's, if the
+	// root shows nothing else in that; the others see it, and it is empty. Nothing
+	// that a program leaves is there for the next, but process numbers go on
+	// counting. Who sets it closes the Runner.
 	Containers int
 }

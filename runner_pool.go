@@ -35,7 +35,8 @@ func (r *Runner) leavesKeys() bool {
 	return r.policy.Lets("add_key") || r.policy.Lets("request_key") || r.policy.Lets("keyctl")
 }
 
-// parked returns the processes of a sandbox in a container of the pool.
+// parked returns the processes of a sandbox in a container of the pool, or nil if
+// none of its containers could be that of spec.
 func (s *session) parked(pool *container.Pool, spec *unshare.Spec, program *launch.Program) (*unshare.Sandbox, error) {
 	c, err := pool.Get()
 	if err != nil {
@@ -43,11 +44,7 @@ func (s *session) parked(pool *container.Pool, spec *unshare.Spec, program *laun
 	}
 	if !c.Fits(spec) {
 		pool.Put(c)
-		process, err := s.process(program)
-		if err != nil {
-			return nil, err
-		}
-		return spec.Sandbox(process, program.Parent)
+		return nil, nil
 	}
 	release := func(ok bool) {
 		if ok {

@@ -11,7 +11,9 @@ import (
 // one on, what sandboxes can share is mounted once for all.
 func (s *session) makeSandbox(spec *unshare.Spec, program *launch.Program) (*unshare.Sandbox, error) {
 	if pool := s.runner.pool(s.plan, spec); pool != nil {
-		return s.parked(pool, spec, program)
+		if box, err := s.parked(pool, spec, program); box != nil || err != nil {
+			return box, err
+		}
 	}
 	process, err := s.process(program)
 	if err != nil {

@@ -125,7 +125,7 @@ func (t *Tree) apply(h *Hierarchy, dir string, l Limits) error {
 			continue
 		}
 		if errno, _ := errors.AsType[syscall.Errno](err); s.controller == CPUSet && (errno == syscall.ERANGE || errno == syscall.EINVAL) {
-			return fmt.Errorf("limit %s: this host does not have the CPUs %s: %w", s.controller, value, errno)
+			return fmt.Errorf("limit %s: CPUs %s are not to be had here: %w", s.controller, value, errno)
 		}
 		if err != nil {
 			return fmt.Errorf("limit %s: %w", s.controller, err)

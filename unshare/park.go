@@ -16,7 +16,7 @@ import (
 // Parked is a sandbox without a program: namespaces in which init waits. One
 // program after another runs in them, each with mounts and IPC objects of its
 // own: it gets a copy of the mount namespace with empty file systems wherever
-// it may write, and a new IPC namespace. What programs can leave in the rest is
+// it may write and in Spec.Room, and a new IPC namespace. What programs can leave in the rest is
 // processes, which whoever runs them must end.
 type Parked struct {
 	template
@@ -53,7 +53,7 @@ func (s *Spec) Park() (*Parked, error) {
 		return nil, err
 	}
 	if s.Room != "" {
-		p.own = append(p.own, Mount{Kind: Room, Target: s.Room})
+		p.own = append(p.own, Mount{Kind: room, Target: s.Room})
 		root := s.Root.With(Mount{Kind: Dir, Target: s.Room})
 		p.spec.Root = &root
 	}

@@ -20,7 +20,7 @@ func (p *planner) host(target string) (name string, ours bool) {
 	switch {
 	case !ok && p.root.Dir != "":
 		return filepath.Join(p.root.Dir, target), false
-	case !ok || m.empty():
+	case !ok || m.free():
 		return "", true
 	case m.Kind == Proc:
 		return filepath.Join("/proc", rest), false

@@ -92,8 +92,8 @@ func (r Root) steps(uid int, setattr bool) ([]launch.Step, error) {
 }
 
 // newPlanner returns a planner with room for as many steps as are expected.
-func newPlanner(r Root, uid int, setattr bool, room int) *planner {
-	return &planner{root: r, uid: uid, setattr: setattr, base: newFD("root"), steps: make([]launch.Step, 0, room), made: map[string]bool{"/": true}}
+func newPlanner(r Root, uid int, setattr bool, steps int) *planner {
+	return &planner{root: r, uid: uid, setattr: setattr, base: newFD("root"), steps: make([]launch.Step, 0, steps), made: map[string]bool{"/": true}}
 }
 
 // all returns the steps for the whole root.
@@ -178,7 +178,7 @@ func (p *planner) mount(m Mount) (err error) {
 		size := cmp.Or(m.Size, DefaultTmpfs)
 		// Without a bound on files, empty ones could take the host's memory.
 		_, err = p.attachNew(m, "tmpfs", harmless, fmt.Sprintf("size=%d", size), fmt.Sprintf("nr_inodes=%d", max(size/4096, 64)), "mode=1777")
-	case Room:
+	case room:
 		_, err = p.attachNew(m, "tmpfs", harmless, "size=65536", "nr_inodes=256", "mode=0755")
 	case Proc:
 		_, err = p.attachNew(m, "proc", harmless|noExec|readOnly)

@@ -18,7 +18,8 @@ const (
 	File                // a read-only file with Content
 	Dir                 // an empty, read-only directory
 	Mask                // something that cannot be opened, over a file or directory that is there
-	Room                // a place for mounts that are not known yet: a Dir as soon as they are in it
+
+	room // of a parked sandbox, for mounts that are not known yet; whoever mounts last makes it read-only
 )
 
 var kindNames = [...]string{"bind", "tmpfs", "proc", "dev", "symlink", "file", "dir", "mask", "room"}
@@ -91,27 +92,22 @@ func (r Root) covering(name string) (m Mount, rest string, ok bool) {
 	return m, rest, ok
 }
 
-// empty says that a mount is an empty file system in which things can be put.
-func (m Mount) empty() bool { return m.Kind == Tmpfs || m.Kind == Room }
+// free says that things can be put into a mount.
+func (m Mount) free() bool { return m.Kind == Tmpfs || m.Kind == room }
 
-// Room returns the directory nearest to / in which the root shows nothing, and
-// that is on the way to name: only names tell of it, so that what is shown there
-// later can be in a file system of its own. It is "" if name itself would be that,
-// or if the root has a place for it.
-func (r Root) Room(name string) string {
-	name = r.resolve(name)
+// Room returns the top directory in which a program lies that the root has no
+// place for, or "" if nothing could be mounted there: the root shows
+// something in it, or it is the program's own name.
+func (r Root) Room(program string) string {
+	name := r.resolve(r.follow(program))
 	if _, _, ok := r.covering(name); ok || r.Dir != "" {
 		return ""
 	}
-	for i := range name {
-		if dir := name[:i]; i > 0 && name[i] == '/' && !slices.ContainsFunc(r.Mounts, func(m Mount) bool {
-			_, in := below(dir, m.Target)
-			return in
-		}) {
-			return dir
-		}
+	top, _, deep := strings.Cut(name[1:], "/")
+	if top = "/" + top; !deep || slices.ContainsFunc(r.Mounts, func(m Mount) bool { _, in := below(top, m.Target); return in }) {
+		return ""
 	}
-	return ""
+	return top
 }
 
 // resolve replaces the symlinks of r in name. The links of bound directories

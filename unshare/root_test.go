@@ -158,3 +158,20 @@ func TestSubmounts(t *testing.T) {
 		}
 	}
 }
+
+// A room is at a top directory in which the root shows nothing.
+func TestRoom(t *testing.T) {
+	root := Root{}.With(Mount{Kind: Tmpfs, Target: "/tmp"}, Mount{Kind: Bind, Target: "/usr", Source: "/usr"}, Mount{Kind: File, Target: "/etc/passwd"},
+		Mount{Kind: Symlink, Target: "/bin", Source: "usr/bin"}, Mount{Kind: Symlink, Target: "/home", Source: "usr/home"})
+	for name, want := range map[string]string{
+		"/srv/a/program": "/srv", "/srv/program": "/srv", "/program": "",
+		"/tmp/program": "", "/usr/bin/env": "", "/bin/env": "", "/home/a/program": "", "/etc/program": "", "/etc/a/program": "",
+	} {
+		if got := root.Room(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	if got := DirRoot("/", false).Room("/srv/a/program"); got != "" {
+		t.Errorf("in a directory: %q", got)
+	}
+}

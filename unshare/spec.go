@@ -29,8 +29,8 @@ type Spec struct {
 	// UID and GID are who the program runs as, for /etc/passwd.
 	UID, GID int
 
-	// Room is a directory of a parked sandbox for what its root does not show yet;
-	// see [Root.Room].
+	// Room is the top directory of a parked sandbox's programs where its root does
+	// not show that, see [Root.Room]; "" for none.
 	Room string
 
 	oldAttributes bool // for tests: do without mount_setattr

@@ -74,7 +74,7 @@ func split(mounts []Mount, anew func(Mount) bool) (shared, own []Mount) {
 func inside(mounts []Mount, m Mount) bool {
 	return slices.ContainsFunc(mounts, func(o Mount) bool {
 		_, in := below(o.Target, m.Target)
-		return in && (o.Kind == Proc || o.empty())
+		return in && (o.Kind == Proc || o.free())
 	})
 }
 
@@ -199,7 +199,7 @@ func (t *template) moreSteps(more []Mount) (before, inside []launch.Step, err er
 // sealRooms makes rooms what the rest of the root is, read-only.
 func (t *template) sealRooms() (steps []launch.Step) {
 	for _, m := range t.own {
-		if m.Kind == Room {
+		if m.Kind == room {
 			steps = append(steps, setAttributesAt(m.Target, readOnly))
 		}
 	}
@@ -213,15 +213,15 @@ func (t *template) inTemplate(mounts, done []Mount) (before, inside []launch.Ste
 	p.steps = append(p.steps, call("umask", syscall.SYS_UMASK, launch.Int(0)))
 	p.masks, p.inTemplate, p.scratch = true, true, fd{text: "AT_FDCWD"}
 	for _, m := range slices.Concat(t.shared, done) {
-		if m.Kind == Bind || m.empty() {
+		if m.Kind == Bind || m.free() {
 			p.done = append(p.done, m)
 		}
 	}
 	for _, m := range done {
-		p.made[m.Target] = m.empty()
+		p.made[m.Target] = m.free()
 	}
 	for _, m := range mounts {
-		p.made[m.Target] = m.Kind == Proc || m.empty()
+		p.made[m.Target] = m.Kind == Proc || m.free()
 		if err := p.mount(m); err != nil {
 			return nil, nil, fmt.Errorf("private root: %w", err)
 		}
@@ -243,7 +243,8 @@ func (t *template) fits(s *Spec) bool {
 		return false
 	}
 	for _, m := range s.Root.Mounts[n:] {
-		if m.Kind != Bind || !inside(t.own, m) {
+		at := func(o Mount) bool { return o.Kind == room && o.Target == m.Target }
+		if m.Kind != Bind || !inside(t.own, m) || slices.ContainsFunc(t.own, at) {
 			return false
 		}
 	}

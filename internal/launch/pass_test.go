@@ -24,8 +24,7 @@ func TestMain(m *testing.M) {
 // known is what the attacker takes for the pass.
 const known = 0x0123456789abcdef
 
-// shown is a copy of a program where a parked sandbox can show it: it has /tmp for
-// itself, and no place for a program that lies elsewhere.
+// shown is a copy of a program where every parked sandbox can show it.
 func shown(t *testing.T, program string) string {
 	t.Helper()
 	text, err := os.ReadFile(program)

@@ -10,16 +10,18 @@ import (
 // that somebody else is to have: a new process would have a copy of the
 // descriptor until it executes its program, and nobody could execute the file
 // (ETXTBSY). It holds syscall.ForkLock, which os/exec takes, too, and may be used
-// again and again by one thread.
+// again and again by one thread, one hold after the other.
 //
 // It does not hold for long: a disk or another program can make an opening take
-// as long as they like, and must not keep everybody else's programs from starting.
+// as long as they like, and must not keep everybody else's programs from starting,
+// nor other openings, which wait behind those who want to start one.
 type Hold struct {
 	held  atomic.Bool
 	timer *time.Timer
 }
 
-const longestHold = 100 * time.Millisecond
+// longestHold is hundreds of times what an opening takes. A test has its own.
+var longestHold = 10 * time.Millisecond
 
 // Begin waits until no process is just being started, and keeps others from it
 // until End.

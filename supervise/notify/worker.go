@@ -181,6 +181,7 @@ func (w *worker) open(o *supervise.Opening) error {
 	switch {
 	case o.Outdated(errno):
 		o.Close()
+		w.hold.End() // what comes of the new decision may hold as well
 		w.trap.Again = true
 		return w.handle()
 	case o.MustWait():
