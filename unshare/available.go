@@ -145,6 +145,10 @@ func diagnose(err error) error {
 	case step != nil && step.Step == "unshare" && errors.Is(err, syscall.EPERM):
 		return &Unavailable{err, "new namespaces are forbidden here, as in a container with the usual seccomp profile",
 			"in Docker, run with --security-opt seccomp=unconfined --security-opt systempaths=unconfined"}
+	case step != nil && step.Step == mapStep && errors.Is(err, syscall.EPERM):
+		// verify_root_map of the kernel, since Linux 5.12.
+		return &Unavailable{err, "root without capabilities can make no user namespace in which there is a root",
+			"run as an ordinary user; in Docker, add --cap-add SETFCAP or --user 65534"}
 	case step != nil && errors.Is(err, syscall.EPERM):
 		return &Unavailable{err, "mounts are forbidden here, as in a container whose /proc is masked",
 			"in Docker, run with --security-opt systempaths=unconfined --security-opt apparmor=unconfined"}

@@ -79,10 +79,13 @@ func identity(name string) (string, error) {
 	return text.String(), nil
 }
 
+// mapStep is the step that writes a map.
+const mapStep = "write"
+
 func writeFile(dir launch.Arg, name, text string) []launch.Step {
 	file := newFD(name)
 	all := uintptr(len(text))
-	write := call("write", syscall.SYS_WRITE, file.arg(), launch.Memory([]byte(text), fmt.Sprintf("%q", text)), launch.Int(len(text)))
+	write := call(mapStep, syscall.SYS_WRITE, file.arg(), launch.Memory([]byte(text), fmt.Sprintf("%q", text)), launch.Int(len(text)))
 	write.Must = &all
 	return []launch.Step{
 		into(file.slot, call("openat", syscall.SYS_OPENAT, dir, launch.String(name), launch.Named(syscall.O_WRONLY|syscall.O_CLOEXEC, "O_WRONLY|O_CLOEXEC"), launch.Int(0))),

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/belljar/belljar/internal/kernel"
 )
 
 // noMore in the environment says that the test binary is root of a user
@@ -55,5 +57,27 @@ func TestMapperEnds(t *testing.T) {
 	}
 	if err := diagnose(syscall.ENOSPC); !strings.Contains(err.Error(), "allows no user namespaces") || !strings.Contains(Fix(err), "sysctl user.max_user_namespaces=") {
 		t.Errorf("diagnosed as %v, to be mended by %q", err, Fix(err))
+	}
+}
+
+// TestRootWithoutCapabilities proves that root which has none is told so.
+func TestRootWithoutCapabilities(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be root without capabilities")
+	}
+	if !kernel.MountSetattr.Have() {
+		t.Skip("the kernel lets any root map root before Linux 5.12")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Its TestMain finds no sandbox, and says why.
+	out, err := exec.Command("setpriv", "--bounding-set=-all", "--inh-caps=-all", self, "-test.run=^$").CombinedOutput()
+	if errors.Is(err, exec.ErrNotFound) {
+		t.Skip("no setpriv")
+	}
+	if !strings.Contains(string(out), "root without capabilities") || !strings.Contains(string(out), "SETFCAP") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
