@@ -7,14 +7,47 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/belljar/belljar/bench/internal/report"
 )
 
+// host is what the machine did before the measurements.
+type host struct {
+	load       string
+	steal, all float64 // CPU time since it started, in ticks
+}
+
+func hostNow() host {
+	h := host{load: load()}
+	stat, _ := os.ReadFile("/proc/stat")
+	first, _, _ := strings.Cut(string(stat), "\n")
+	for i, text := range strings.Fields(first) {
+		n, _ := strconv.ParseFloat(text, 64) // the first is the line's name
+		if i == 8 {
+			h.steal = n
+		}
+		if i <= 8 { // guests' time, behind it, is part of user time
+			h.all += n
+		}
+	}
+	return h
+}
+
+// stolen is how much of the CPU time since then a virtual machine's host has not
+// given it, see proc_stat(5). It makes figures worse and ratios wilder.
+func (h host) stolen() string {
+	now := hostNow()
+	if now.all <= h.all {
+		return "unknown"
+	}
+	return fmt.Sprintf("%.0f %%", 100*(now.steal-h.steal)/(now.all-h.all))
+}
+
 // facts are where and of what measurements were taken.
-func facts(ctx context.Context, s *site, load string, start time.Time) []report.Fact {
+func facts(ctx context.Context, s *site, before host, start time.Time) []report.Fact {
 	all := []report.Fact{
 		{Name: "state", Value: output(ctx, s, "git", "-C", "..", "describe", "--always", "--dirty", "--abbrev=10") + ", " + start.UTC().Format("2006-01-02 15:04 UTC")},
 		{Name: "took", Value: time.Since(start).Round(time.Second).String()},
@@ -23,7 +56,8 @@ func facts(ctx context.Context, s *site, load string, start time.Time) []report.
 		{Name: "kernel", Value: output(ctx, s, "uname", "-srm")},
 		{Name: "system", Value: strings.Trim(field("/etc/os-release", "PRETTY_NAME"), `"`)},
 		{Name: "user", Value: fmt.Sprintf("uid %d; programs as uid %d", os.Getuid(), programUID())},
-		{Name: "load before", Value: load},
+		{Name: "load before", Value: before.load},
+		{Name: "CPU time that the host kept for others", Value: before.stolen()},
 		{Name: "Go", Value: runtime.Version()},
 	}
 	for _, v := range [][]string{

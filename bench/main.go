@@ -62,7 +62,7 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	load, start := load(), time.Now()
+	before, start := hostNow(), time.Now()
 	s, err := open()
 	if s != nil {
 		defer func() { err = errors.Join(err, s.close()) }()
@@ -98,7 +98,7 @@ func run(ctx context.Context, o options) (err error) {
 	if o.quick {
 		return b.gate(ctx, readings)
 	}
-	return b.publish(o, report.Document{Intro: intro, Charts: []string{leastChart, workChart}, Facts: facts(ctx, s, load, start),
+	return b.publish(o, report.Document{Intro: intro, Charts: []string{leastChart, workChart}, Facts: facts(ctx, s, before, start),
 		Readings: readings, Results: b.order, Absent: s.missing()})
 }
 
