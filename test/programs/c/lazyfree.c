@@ -16,15 +16,16 @@
 #include <time.h>
 
 #define PAGE ((char *)0x10001000)
-enum { droppable = 8, madv_free = 8, madv_pageout = 21 };
+enum { droppable = 8, madv_free = 8, madv_cold = 20, madv_pageout = 21 };
 
 static int outside(pid_t pid) {
 	int fd = syscall(SYS_pidfd_open, pid, 0);
 	struct iovec page = {PAGE, 4096};
 	if (fd < 0)
 		die("pidfd_open");
-	while (syscall(440, fd, &page, 1, madv_pageout, 0) >= 0 || errno != ESRCH) // process_madvise
-		;
+	for (unsigned n = 0; syscall(440, fd, &page, 1, madv_pageout, 0) >= 0 || errno != ESRCH; n++) // process_madvise
+		for (volatile unsigned wait = n % 64 * 50; wait; wait--) // not always the same time after the last
+			;
 	return 0;
 }
 
@@ -52,7 +53,11 @@ int main(int argc, char **argv) {
 	do {
 		for (int i = 0; i < 50 && !wins; i++) {
 			strcpy(PAGE, ".not");
-			if (!drop)
+			// Either call also takes the new page from this CPU's list of pages that reclaim does not
+			// see yet. MADV_COLD of another page changes nothing else.
+			if (drop)
+				madvise(PAGE - 4096, 4096, madv_cold);
+			else
 				madvise(PAGE, 4096, madv_free);
 			int fd = open(p, O_RDONLY | O_CLOEXEC);
 			if (fd < 0)
