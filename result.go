@@ -50,7 +50,8 @@ type ViolationInfo struct {
 	Syscall  string `json:"syscall"`
 	Path     string `json:"path"`
 	Decision string `json:"decision"`
-	Rule     string `json:"rule"` // file:line, "" if the default decided
+	Rule     string `json:"rule"`  // file:line, "" if the default decided
+	Count    bool   `json:"count"` // the rule is a count, of which the call was one too many
 	PID      int    `json:"pid"`
 	Access   string `json:"access"` // that Path was wanted for, such as "read"; "" if it was not about a path
 	Code     string `json:"code"`   // that made the call: FILE+OFFSET (FUNCTION+OFFSET), "" if unknown

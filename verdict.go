@@ -45,7 +45,7 @@ func (s *session) judge(r *Result, o *ptrace.Outcome) {
 	case o.Cause == ptrace.Violated:
 		r.Verdict = Violation
 		v := o.Violation
-		r.Violation = &ViolationInfo{Syscall: v.Syscall, Path: v.Path, Decision: "kill", Rule: v.Rule, PID: v.PID,
+		r.Violation = &ViolationInfo{Syscall: v.Syscall, Path: v.Path, Decision: "kill", Rule: v.Rule, Count: v.Count, PID: v.PID,
 			Access: v.Access.String(), Code: v.Code}
 	case s.events.MemoryLimit():
 		// Before any other limit: the kernel does not kill for memory what is

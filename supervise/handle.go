@@ -94,6 +94,7 @@ func (p *callPlan) count() (d Decision, over bool) {
 	for _, c := range p.counts {
 		if c.made.Add(1) > c.rule.Max && !over {
 			d, over = decisionOf(c.rule.Do, c.rule.Pos), true
+			d.Count = true
 		}
 	}
 	return d, over

@@ -62,6 +62,7 @@ type Decision struct {
 	Value uint64        // for Return: what the call returns without being made
 	Rule  string        // where the deciding rule was written, "" when there is none
 	Path  string        // the object that was decided, "" when the call has no path
+	Count bool          // the rule is a count, of which the call is one too many
 
 	// Uses are the objects that the call reaches for, as far as they were
 	// decided, where somebody asks for them (EngineConfig) or the last one ends the run.

@@ -40,7 +40,10 @@ func evidence(v *belljar.ViolationInfo) string {
 	if v.Path != "" {
 		what += " " + quote(v.Path)
 	}
-	if v.Rule != "" {
+	switch {
+	case v.Count:
+		what += " too often for " + v.Rule
+	case v.Rule != "":
 		what += " by " + v.Rule
 	}
 	if v.Code != "" {

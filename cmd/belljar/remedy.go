@@ -12,8 +12,8 @@ import (
 // run, or "" where there is none to recommend: an allowed door out of the
 // sandbox is no remedy.
 func remedy(v *belljar.ViolationInfo) string {
-	if strings.HasPrefix(v.Rule, "--") {
-		return "" // a flag said so, and leaving it out is plain
+	if v.Count || strings.HasPrefix(v.Rule, "--") {
+		return "" // a larger count, or without the flag: that is plain
 	}
 	if strings.HasPrefix(v.Path, "/") && v.Access != "" && !strings.ContainsAny(v.Path, "*") {
 		// The strongest of several rights brings the others along.

@@ -126,7 +126,7 @@ func (t *Tracer) Violate(d supervise.Decision, trap *supervise.Trap) {
 		}
 		t.mu.Unlock()
 	}
-	v := &Violation{Syscall: t.callName(trap.Nr), Path: d.Path, Rule: d.Rule, PID: trap.PID}
+	v := &Violation{Syscall: t.callName(trap.Nr), Path: d.Path, Rule: d.Rule, Count: d.Count, PID: trap.PID}
 	if n := len(d.Uses); n > 0 {
 		v.Access = d.Uses[n-1].Access // the last is the one that was refused
 	}

@@ -82,6 +82,7 @@ type Violation struct {
 	Syscall string
 	Path    string
 	Rule    string
+	Count   bool // the rule is a count
 	PID     int
 	Access  policy.Access // to Path, 0 if it was not about one
 	Code    string        // that made the call: FILE+OFFSET (FUNCTION+OFFSET)
