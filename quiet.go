@@ -1,6 +1,8 @@
 package belljar
 
 import (
+	"slices"
+
 	"github.com/belljar/belljar/internal/kernel"
 	"github.com/belljar/belljar/supervise"
 	"github.com/belljar/belljar/unshare"
@@ -8,20 +10,21 @@ import (
 
 // quiet reports whether a program with one task has no memory that somebody outside the
 // run could write, as long as it opens no file that is neither its own nor the system's: such a
-// file, mapped, would be memory in common. In a private root there is none, or it is known before the
-// run; without one the engine looks at what is opened (EngineConfig.Strangers).
+// file, mapped, would be memory in common. Where there is one, the engine looks at what is opened
+// (EngineConfig.Strangers), by its path and its owner, so it must not be where the system's are.
 func (p *plan) quiet() bool {
-	return p.root == nil || p.root.Dir == "" && !p.showsOthers()
+	return p.root == nil || p.root.Dir == "" && !slices.ContainsFunc(p.root.Mounts, func(m unshare.Mount) bool {
+		return p.isOthers(m) && supervise.OfSystem(m.Target)
+	})
 }
 
-// showsOthers reports whether the private root shows what is neither the
-// system's, nor the run's own, nor the program.
-func (p *plan) showsOthers() bool {
-	stays := kernel.ExecDeniesWrite.Have()
-	for _, m := range p.root.Mounts {
-		if m.Kind == unshare.Bind && (m.Writable || !(stays && m.Source == p.path) && !supervise.OfSystem(m.Source)) {
-			return true
-		}
-	}
-	return false
+// strangers reports whether the program can open what is neither the system's,
+// nor the run's own, nor the program.
+func (p *plan) strangers() bool {
+	return p.root == nil || p.root.Dir != "" || slices.ContainsFunc(p.root.Mounts, p.isOthers)
+}
+
+func (p *plan) isOthers(m unshare.Mount) bool {
+	own := kernel.ExecDeniesWrite.Have() && m.Source == p.path
+	return m.Kind == unshare.Bind && (m.Writable || !own && !supervise.OfSystem(m.Source))
 }

@@ -111,9 +111,10 @@ func (r *Runner) root(dir string, keep bool) unshare.Root {
 type where struct {
 	dir          string
 	root, userNS bool // a private root; in a user namespace
+	strangers    bool // others may write what is there
 }
 
-func (p *plan) where() where { return where{p.dir, p.root != nil, p.userNS} }
+func (p *plan) where() where { return where{p.dir, p.root != nil, p.userNS, p.strangers()} }
 
 // ruleset returns the union of what the policy allows.
 func (r *Runner) ruleset(p *plan) landlock.Ruleset {
@@ -150,7 +151,7 @@ func (r *Runner) engine(p *plan) (*supervise.Engine, error) {
 		var err error
 		e, err = supervise.NewEngine(supervise.EngineConfig{
 			Policy: r.policy, Table: r.table, Dir: p.dir, Root: p.onHost("/"),
-			UID: p.uid, GID: p.gid, UserNS: p.root != nil && p.userNS, Strangers: p.root == nil, ProgramStays: kernel.ExecDeniesWrite.Have(),
+			UID: p.uid, GID: p.gid, UserNS: p.root != nil && p.userNS, Strangers: p.strangers(), ProgramStays: kernel.ExecDeniesWrite.Have(),
 			User: r.opts.Handler, Observe: r.opts.Observe, Resolve: r.resolves(),
 		})
 		if err != nil {

@@ -35,7 +35,7 @@ var pace = struct {
 	look  time.Duration // so often a hold is looked at
 	busy  int           // of that time both must have run one part in so many
 	worth int           // so many traps are worth a hold
-}{few: 4, each: 250 * time.Microsecond, look: 2 * time.Millisecond, busy: 2, worth: 16}
+}{few: 4, each: 5 * time.Millisecond, look: 10 * time.Millisecond, busy: 2, worth: 16}
 
 // releases and joins are switched off by a test that shows what they are good for.
 var releases, joins = true, true
