@@ -90,6 +90,7 @@ func TestParseErrors(t *testing.T) {
 		{"alias", head + "files: {read: &x [/a], write: *x}\n", "policies have no use for YAML's Anchor"},
 		{"two documents", head + "---\nversion: 1\n", "one document"},
 		{"not YAML", head + "a: [\n", "not YAML"},
+		{"group without quotes", head + "syscalls: {allow: [@basic-io]}\n", "needs quotes"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -45,6 +46,9 @@ func parseTree(file string, src []byte) (tree, *Error) {
 			e.Msg = "not YAML: " + syntax.GetMessage()
 			if t := syntax.GetToken(); t != nil {
 				e.Pos = place(file, t)
+				if strings.HasPrefix(t.Origin, "@") || t.Value == "@" {
+					e.Hint = `in YAML the name of a group needs quotes: "@basic-io"`
+				}
 			}
 		}
 		return tree{}, e

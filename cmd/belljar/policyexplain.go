@@ -168,13 +168,12 @@ func (e *explainer) reaches(call string) bool {
 	return n.Decides() && slices.Contains(n.Plan(nil).Decided(), call)
 }
 
-func takesPath(call string) bool {
-	for _, k := range syscalls.Args(call) {
-		if k == syscalls.Path {
-			return true
-		}
-	}
-	return false
+func takesPath(call string) bool { return pathArgument(call) >= 0 }
+
+// pathArgument is the number of a call's first path, -1 if it has none.
+func pathArgument(call string) int {
+	args := syscalls.Args(call)
+	return slices.Index(args[:], syscalls.Path)
 }
 
 // verdictOfCall is what becomes of one call.
@@ -184,8 +183,8 @@ type verdictOfCall struct {
 }
 
 // decide asks the policy as the filter does, and where the filter would trap,
-// the engine as the tracer does.
-func (e *explainer) decide(nr int, args *arguments) verdictOfCall {
+// the engine as the tracer does. So many arguments are given.
+func (e *explainer) decide(nr int, args *arguments, given int) verdictOfCall {
 	name := e.table.Name(nr)
 	action, rule := e.calls.Decide(e.table, nr, args.regs)
 	v := verdictOfCall{decision: action.String(), from: "default", mechanism: byFilter}
@@ -201,6 +200,10 @@ func (e *explainer) decide(nr int, args *arguments) verdictOfCall {
 	if e.reaches(name) {
 		// Its socket and address are a running program's.
 		v.decision, v.from, v.mechanism = "allow for the endpoints of network rules", "network", byPeer
+		return v
+	}
+	if given <= pathArgument(name) {
+		v.decision, v.from, v.mechanism = "by the path, which is not given", "files", e.allowed(name)
 		return v
 	}
 	d := e.engine.Decide(&supervise.Trap{Arch: e.table, Nr: nr, Args: args.regs,
@@ -228,7 +231,7 @@ func (e *explainer) call(out io.Writer, name string, words []string) error {
 	if err != nil {
 		return err
 	}
-	v := e.decide(nr, args)
+	v := e.decide(nr, args, len(words))
 	for _, row := range [][2]string{{"call", args.String()}, {"decision", v.decision}, {"rule", v.from}, {"object", v.path},
 		{"enforced by", v.name}, {"race-free", v.raceFree}, {"cost", v.cost}} {
 		if row[1] != "" {
