@@ -259,6 +259,11 @@ func TestCountsOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	file, other := filepath.Join(dir, "file"), filepath.Join(dir, "other")
+	// Once the program has opened what others may write, Belljar makes all its calls.
+	shared := filepath.Join(dir, "shared")
+	if err := errors.Join(os.WriteFile(shared, nil, 0o666), os.Chmod(shared, 0o666)); err != nil {
+		t.Fatal(err)
+	}
 	root := unshare.DefaultRoot().With(unshare.Mount{Kind: unshare.Bind, Source: dir, Target: "/given"})
 	try := func(most uint64, change bool) (belljar.Verdict, string) {
 		for name, text := range map[string]string{file: "first\n", other: "second\n"} {
@@ -280,7 +285,7 @@ func TestCountsOnce(t *testing.T) {
 				})
 			}
 		}
-		res, out, err := shell(t, context.Background(), o, "read a </given/file; read b </given/file; echo $a $b")
+		res, out, err := shell(t, context.Background(), o, "read x </given/shared; read a </given/file; read b </given/file; echo $a $b")
 		if err != nil {
 			t.Fatal(err)
 		}
