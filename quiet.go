@@ -1,6 +1,7 @@
 package belljar
 
 import (
+	"path"
 	"slices"
 
 	"github.com/belljar/belljar/internal/kernel"
@@ -14,7 +15,8 @@ import (
 // (EngineConfig.Strangers), by its path and its owner, so it must not be where the system's are.
 func (p *plan) quiet() bool {
 	return p.root == nil || p.root.Dir == "" && !slices.ContainsFunc(p.root.Mounts, func(m unshare.Mount) bool {
-		return p.isOthers(m) && supervise.OfSystem(m.Target)
+		target := path.Clean("/" + m.Target)
+		return p.isOthers(m) && (supervise.OfSystem(target) || target == "/" || target == "/dev")
 	})
 }
 

@@ -26,7 +26,9 @@ func TestQuiet(t *testing.T) {
 		{"a directory of somebody's", &unshare.Root{Mounts: []unshare.Mount{bind("/srv/data", "/srv/data", false)}}, true, true},
 		{"a directory to write to", &unshare.Root{Mounts: []unshare.Mount{bind("/srv/data", "/out", true)}}, true, true},
 		{"one that looks like the system's", &unshare.Root{Mounts: []unshare.Mount{bind("/srv/data", "/usr/share/data", false)}}, false, true},
-		{"a device", &unshare.Root{Mounts: []unshare.Mount{bind("/srv/data", "/dev/null", false)}}, false, true},
+		{"a device", &unshare.Root{Mounts: []unshare.Mount{bind("/srv/data", "dev/../dev/null", false)}}, false, true},
+		{"all devices", &unshare.Root{Mounts: []unshare.Mount{bind("/srv/data", "/dev", false)}}, false, true},
+		{"everything", &unshare.Root{Mounts: []unshare.Mount{bind("/srv/data", "/", false)}}, false, true},
 		{"the system's, to write to", &unshare.Root{Mounts: []unshare.Mount{bind("/etc", "/etc", true)}}, false, true},
 	} {
 		p := &plan{path: program, root: tt.root}
