@@ -26,6 +26,7 @@ func (p *plan) strangers() bool {
 	return p.root == nil || p.root.Dir != "" || slices.ContainsFunc(p.root.Mounts, p.isOthers)
 }
 
+// isOthers reports whether a mount shows such files.
 func (p *plan) isOthers(m unshare.Mount) bool {
 	own := kernel.ExecDeniesWrite.Have() && m.Source == p.path
 	return m.Kind == unshare.Bind && (m.Writable || !own && !supervise.OfSystem(m.Source))

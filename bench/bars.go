@@ -29,7 +29,7 @@ var bars = []measure.Bar{
 		Why: "of a compiler's calls some 1,970 trap, 1,060 of them readlink, which at the floor's time for a stop is a fifth of the native time and more than the bar leaves; openings by a process that is not alone stop twice. Next: let a process of one task go on beside others that can write neither its memory nor the files that it maps."},
 	{ID: "find", What: "find over 50,000 files, notify / native", Group: "find",
 		Over: []string{"notify"}, Under: "native", AtMost: 8,
-		Why: "each file is one call that waits for its answer, and the floor's time for that is most of the bar; Belljar makes some 25 short calls for it (path of the directory, pin, object, rights, answer). Where a policy lets everything be looked at (stat: /**) these calls do not trap at all. Next: keep a directory's pin and path between calls of one thread."},
+		Why: "each file is one call that waits for its answer, and the floor's time for that is most of the bar; Belljar makes one call for it besides reading the name. Where a policy lets everything be looked at (stat: /**) these calls do not trap at all. Next: nothing but fewer stops."},
 	{ID: "pooled", What: "library run, pooled / bare vfork+exec+wait", Group: "start",
 		Over: []string{"unshare, pooled"}, Under: "native", AtMost: 1.5,
 		Why: "a run is about 380 system calls of Belljar's and its launch's, flat: a tenth installs the filter, which the kernel converts and compiles each time. Next: a parked process that already is behind the filter and forks what runs."},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,7 +54,7 @@ func attackByCommonMemory(t *testing.T, s belljar.Supervisor, how sharing, secon
 	dir := testkit.Dir(t)
 	file := func(name string) {
 		name = filepath.Join(dir, name)
-		if err := cmp.Or(os.WriteFile(name, make([]byte, 4096), 0o666), os.Chmod(name, 0o666)); err != nil {
+		if err := errors.Join(os.WriteFile(name, make([]byte, 4096), 0o666), os.Chmod(name, 0o666)); err != nil {
 			t.Error(err)
 		}
 	}
