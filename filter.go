@@ -91,38 +91,50 @@ func (p *plan) template(standby bool) (*template, error) {
 
 // compile makes filters, or finds those of another runner.
 func (p *plan) compile(standby bool) (*template, error) {
-	opts := p.filterOptions()
-	if standby {
-		opts.Launch, opts.LaunchPass = launch.PassCalls, blank[3]
-	} else {
-		opts.Exec = (*[3]uint64)(blank[:])
-	}
-	key := filterKey(p.policy, fmt.Sprint(p.supervisor, p.root != nil), opts.Trap, opts.Always, spelled(opts.Pass), opts.Launch)
+	opts := p.filterOptions(standby)
+	key := p.filterKey(opts)
 	filters.Lock()
 	t := filters.byKey[key]
 	filters.Unlock()
-	if t == nil {
-		compiled, err := seccomp.CompileAll(p.withoutDoors(), opts)
+	if t != nil {
+		return t, nil
+	}
+	if t = prepared(key); t == nil {
+		compiled, err := p.compileAnew(opts)
 		if err != nil {
 			return nil, err
 		}
-		if opts.TrapAction == bpf.UserNotif && notifies(compiled[:len(compiled)-1]) {
-			return nil, fmt.Errorf("the policy is too long for one filter, and only one can have the listener that --supervisor notify needs; use ptrace")
-		}
 		t = newTemplate(compiled)
-		filters.Lock()
-		if len(filters.byKey) >= maxFilters {
-			clear(filters.byKey)
-		}
-		filters.byKey[key] = t
-		filters.Unlock()
 	}
+	filters.Lock()
+	defer filters.Unlock()
+	if len(filters.byKey) >= maxFilters {
+		clear(filters.byKey)
+	}
+	filters.byKey[key] = t
 	return t, nil
 }
 
-// filterOptions says where the filter sends the calls that it does not decide.
-func (p *plan) filterOptions() seccomp.Options {
+func (p *plan) compileAnew(opts seccomp.Options) ([]bpf.Program, error) {
+	compiled, err := seccomp.CompileAll(p.withoutDoors(), opts)
+	if err != nil {
+		return nil, err
+	}
+	if opts.TrapAction == bpf.UserNotif && notifies(compiled[:len(compiled)-1]) {
+		return nil, fmt.Errorf("the policy is too long for one filter, and only one can have the listener that --supervisor notify needs; use ptrace")
+	}
+	return compiled, nil
+}
+
+// filterOptions says where the filter sends the calls that it does not decide,
+// and what lets the launch through.
+func (p *plan) filterOptions(standby bool) seccomp.Options {
 	o := seccomp.Options{Table: p.table, Trap: p.trapCalls(), Always: p.alwaysTrap(), Pass: p.passCalls()}
+	if standby {
+		o.Launch, o.LaunchPass = launch.PassCalls, blank[3]
+	} else {
+		o.Exec = (*[3]uint64)(blank[:])
+	}
 	if p.supervisor == Notify {
 		// The tracer stops the launch where the listener exists and no
 		// instruction of the program has run.
@@ -205,8 +217,13 @@ func spelled(conds map[string]policy.Cond) map[string]bool {
 	return set
 }
 
-// filterKey digests all that a filter depends on; kind tells runs apart that
-// have other doors.
+// filterKey is the key of the filter that compileAnew makes. Supervisor and root
+// tell runs apart that have other doors.
+func (p *plan) filterKey(o seccomp.Options) [sha256.Size]byte {
+	return filterKey(p.policy, fmt.Sprint(p.supervisor, p.root != nil), o.Trap, o.Always, spelled(o.Pass), o.Launch)
+}
+
+// filterKey digests all that a filter depends on; kind is what is no set of calls.
 func filterKey(p *policy.Policy, kind string, sets ...map[string]bool) [sha256.Size]byte {
 	b := make([]byte, 0, 16<<10)
 	action := func(a policy.Action) {

@@ -1,0 +1,6 @@
+package belljar
+
+import _ "embed"
+
+//go:embed prepared_amd64.bin
+var preparedFilters string

@@ -1,0 +1,6 @@
+package belljar
+
+import _ "embed"
+
+//go:embed prepared_arm64.bin
+var preparedFilters string
