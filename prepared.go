@@ -24,7 +24,9 @@ const (
 
 // prepared finds the filter for a key, nil if there is none.
 func prepared(key [sha256.Size]byte) *template {
-	number := func(at int) int { return int(binary.LittleEndian.Uint32([]byte(preparedFilters[at : at+preparedNumber]))) }
+	number := func(at int) int {
+		return int(binary.LittleEndian.Uint32([]byte(preparedFilters[at : at+preparedNumber])))
+	}
 	for row, n := preparedNumber, number(0); n > 0; row, n = row+preparedRow, n-1 {
 		at := row + sha256.Size
 		if preparedFilters[row:at] != string(key[:]) {
