@@ -3,6 +3,7 @@ package belljar
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -76,9 +77,13 @@ func outside(name string, id int) int {
 		return -1
 	}
 	for line := range strings.Lines(string(text)) {
-		var in, out, count int
-		if n, _ := fmt.Sscan(line, &in, &out, &count); n == 3 && id >= in && id-in < count {
-			return out + id - in
+		var n [3]int // inside, outside, count
+		words := strings.Fields(line)
+		for i := range min(len(words), len(n)) {
+			n[i], _ = strconv.Atoi(words[i]) // 0 for what is no number matches nothing
+		}
+		if id >= n[0] && id-n[0] < n[2] {
+			return n[1] + id - n[0]
 		}
 	}
 	return -1

@@ -54,8 +54,7 @@ func (v *victim) expected(s *sandbox) belljar.Verdict {
 func demo(ctx context.Context, out io.Writer, colour bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stop := onSignal(cancel)
-	defer stop()
+	onSignal(cancel)()
 	program, cleanup, err := reachableSelf()
 	if err != nil {
 		return err

@@ -86,6 +86,9 @@ func (o *overlay) addCount(spec string) error {
 
 // apply returns the policy with the overlay's rules on top, so that they win.
 func (o *overlay) apply(p *policy.Policy) (*policy.Policy, error) {
+	if len(o.rules)+len(o.counts)+len(o.files) == 0 {
+		return p, nil
+	}
 	own := &policy.Policy{Name: p.Name, Rules: slices.Clone(o.rules), Counts: o.counts, Files: policy.Files{Rules: o.files}}
 	// A name beats a group, as in a file, whatever the order of the flags.
 	slices.SortStableFunc(own.Rules, func(a, b policy.Rule) int {

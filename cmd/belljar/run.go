@@ -41,6 +41,9 @@ func noProgram(command string) error {
 }
 
 func (f *runFlags) run(program []string) (status int, err error) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	ready := onSignal(cancel)
 	reports, err := f.openReports()
 	if err != nil {
 		return statusFailed, err
@@ -59,16 +62,13 @@ func (f *runFlags) run(program []string) (status int, err error) {
 		f.watch(&opts)
 	}
 
-	ctx, cancel := context.WithCancelCause(context.Background())
-	defer cancel(nil)
 	cmd, streams, err := f.command(program, cancel)
 	if err != nil {
 		return statusFailed, err
 	}
 	defer streams.close()
-	stop := onSignal(cancel)
-	defer stop()
 
+	ready()
 	result, err := belljar.Run(ctx, cmd, opts)
 	if cause := context.Cause(ctx); cause != nil {
 		return interruption(cause)
@@ -103,22 +103,37 @@ func interruption(cause error) (int, error) {
 }
 
 // onSignal cancels the run at the first signal that asks Belljar to end, and
-// ends Belljar at the second; what runs then dies with it.
-func onSignal(cancel context.CancelCauseFunc) (stop func()) {
-	// A closed pipe shall be an error of write, which ends the run in order.
-	signal.Ignore(syscall.SIGPIPE)
+// ends Belljar at the second; what runs then dies with it. Before ready has been
+// called no run is under way, and the first one ends Belljar. Signals are prepared
+// while others get on, since the runtime hands each from thread to thread. It is
+// never taken back: after a run Belljar ends or makes another one.
+func onSignal(cancel context.CancelCauseFunc) (ready func()) {
 	ch := make(chan os.Signal, 2)
-	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
-		// nohup ignores SIGHUP, shells SIGINT of background jobs.
-		if !signal.Ignored(s) {
-			signal.Notify(ch, s)
-		}
-	}
+	prepared, running := make(chan struct{}), make(chan struct{})
+	status := func(s os.Signal) int { return statusSignal + int(s.(syscall.Signal)) }
 	go func() {
-		cancel(signalError((<-ch).(syscall.Signal)))
-		os.Exit(statusSignal + int((<-ch).(syscall.Signal)))
+		// A closed pipe shall be an error of write, which ends the run in order.
+		signal.Ignore(syscall.SIGPIPE)
+		for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
+			// nohup ignores SIGHUP, shells SIGINT of background jobs.
+			if !signal.Ignored(s) {
+				signal.Notify(ch, s)
+			}
+		}
+		close(prepared)
+		first := <-ch
+		select {
+		case <-running:
+			cancel(signalError(first.(syscall.Signal)))
+			os.Exit(status(<-ch))
+		default:
+			os.Exit(status(first))
+		}
 	}()
-	return func() { signal.Stop(ch) }
+	return func() {
+		<-prepared
+		close(running)
+	}
 }
 
 // programUID is who the program will run as.
