@@ -25,14 +25,26 @@ func (p *Plan) Flags(f *flag.FlagSet) {
 	f.IntVar(&p.Ballast, "ballast", 0, "hold so many MiB of memory meanwhile")
 }
 
-// Run calls run, first once unmeasured and then until time is up, and returns
-// the nanoseconds of one. worker tells workers apart.
+// Run calls run, first once by each worker unmeasured and then until time is up,
+// and returns the nanoseconds of one. worker tells workers apart. What is made
+// once for many runs, such as a pool's sandboxes, is not part of what one takes.
 func (p Plan) Run(run func(worker int) error) (float64, error) {
 	ballast := touched(p.Ballast << 20)
 	defer runtime.KeepAlive(ballast)
-	if err := run(0); err != nil || p.For == 0 {
+	if p.For == 0 {
+		return 0, run(0)
+	}
+	if _, err := p.round(run, 0); err != nil {
 		return 0, err
 	}
+	start := time.Now()
+	runs, err := p.round(run, p.For)
+	return float64(time.Since(start).Nanoseconds()) / float64(runs), err
+}
+
+// round has each worker call run until time is up, once at least, and returns
+// how many calls that were, and the first error.
+func (p Plan) round(run func(worker int) error, length time.Duration) (int64, error) {
 	var (
 		wg    sync.WaitGroup
 		runs  atomic.Int64
@@ -42,7 +54,7 @@ func (p Plan) Run(run func(worker int) error) (float64, error) {
 	start := time.Now()
 	for worker := range p.Workers {
 		wg.Go(func() {
-			for done := false; !done; done = time.Since(start) >= p.For {
+			for done := false; !done; done = time.Since(start) >= length {
 				if err := run(worker); err != nil {
 					once.Do(func() { first = err })
 					return
@@ -52,7 +64,7 @@ func (p Plan) Run(run func(worker int) error) (float64, error) {
 		})
 	}
 	wg.Wait()
-	return float64(time.Since(start).Nanoseconds()) / float64(runs.Load()), first
+	return runs.Load(), first
 }
 
 // touched is memory whose every page is there.
