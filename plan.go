@@ -61,7 +61,7 @@ func (r *Runner) plan(cmd Command, available func() (user bool, err error)) (*pl
 		return nil, errors.New("no program to run")
 	}
 	p := &plan{runner: r, cmd: cmd, opts: &r.opts, policy: r.policy, table: r.table, available: available}
-	for _, step := range []func() error{p.findDir, p.findProgram, p.chooseIDs, p.chooseNamespaces, p.chooseSupervisor, p.chooseGroup, p.buildRuleset} {
+	for _, step := range []func() error{p.findProgram, p.chooseIDs, p.chooseNamespaces, p.chooseSupervisor, p.chooseGroup, p.buildRuleset} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -71,8 +71,13 @@ func (r *Runner) plan(cmd Command, available func() (user bool, err error)) (*pl
 }
 
 // findDir makes the command's directory absolute. Relative rules of the policy
-// count from it.
-func (p *plan) findDir() error {
+// count from it. Without one it is the top of a private root, since the caller's
+// is nothing of the program's.
+func (p *plan) findDir(private bool) error {
+	if p.cmd.Dir == "" && private {
+		p.dir = "/"
+		return nil
+	}
 	dir, err := filepath.Abs(p.cmd.Dir)
 	if err != nil {
 		return &SetupError{Step: "getcwd", Err: err}
@@ -177,7 +182,7 @@ func (p *plan) chooseIDs() error {
 
 func (p *plan) chooseNamespaces() error {
 	if p.opts.Unshare == Off {
-		return nil
+		return p.findDir(false)
 	}
 	userNS, err := p.available()
 	if err != nil {
@@ -185,11 +190,11 @@ func (p *plan) chooseNamespaces() error {
 			return &FeatureError{Feature: "unshare", Why: err.Error()}
 		}
 		p.noNamespaces = err.Error()
-		return nil
+		return p.findDir(false)
 	}
 	p.userNS = userNS
-	if p.cmd.Dir == "" {
-		p.dir = "/" // the caller's directory is nothing of the program's
+	if err := p.findDir(true); err != nil {
+		return err
 	}
 	root := p.runner.root(p.dir, p.cmd.Dir == "")
 	if p.cmd.Dir != "" {

@@ -27,6 +27,9 @@ type Runner struct {
 	once   sync.Once
 	err    error          // of the options
 	policy *policy.Policy // with its network section as rules on calls
+	// A program could leave keys in its user's keyring, which is none of the things
+	// that a container has for itself.
+	leavesKeys bool
 
 	mu     sync.Mutex
 	base   *unshare.Root               // for commands without a directory
@@ -83,6 +86,7 @@ func (r *Runner) check() error {
 			r.err = r.opts.Policy.Validate()
 		}
 		r.policy = r.opts.Policy.Effective()
+		r.leavesKeys = r.policy.Lets("add_key") || r.policy.Lets("request_key") || r.policy.Lets("keyctl")
 	})
 	return r.err
 }

@@ -9,7 +9,7 @@ import (
 // pool returns the pool of parked sandboxes if one of them could be that of
 // spec, or nil.
 func (r *Runner) pool(p *plan, spec *unshare.Spec) *container.Pool {
-	if r.opts.Containers <= 0 || !spec.CanPark() || r.leavesKeys() {
+	if r.opts.Containers <= 0 || !spec.CanPark() || r.leavesKeys {
 		return nil
 	}
 	r.mu.Lock()
@@ -27,12 +27,6 @@ func (r *Runner) pool(p *plan, spec *unshare.Spec) *container.Pool {
 		r.containers = container.New(o)
 	}
 	return r.containers
-}
-
-// leavesKeys reports whether a program could leave keys in its user's keyring,
-// which is none of the things that a container has for itself.
-func (r *Runner) leavesKeys() bool {
-	return r.policy.Lets("add_key") || r.policy.Lets("request_key") || r.policy.Lets("keyctl")
 }
 
 // parked returns the processes of a sandbox in a container of the pool, or nil if
@@ -62,7 +56,11 @@ func (s *session) parked(pool *container.Pool, spec *unshare.Spec, program *laun
 
 func (s *session) inContainer(c *unshare.Parked, spec *unshare.Spec, program *launch.Program, release func(ok bool)) (*unshare.Sandbox, error) {
 	if c.Standby() != nil && s.goesOn(program) {
-		return c.Resume(spec, s.rest(program), release)
+		rest, err := s.rest(program)
+		if err != nil {
+			return nil, err
+		}
+		return c.Resume(spec, rest, release)
 	}
 	process, err := s.process(program)
 	if err != nil {

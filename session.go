@@ -68,9 +68,6 @@ func (s *session) build() (err error) {
 	if s.files, err = openFiles(&p.cmd, who, p.opts.Limits.Output, func() { s.end("output") }); err != nil {
 		return err
 	}
-	if s.token, err = launch.NewToken(p.path, p.cmd.Args, p.cmd.Env); err != nil {
-		return err
-	}
 	life, err := launch.Self()
 	if err != nil {
 		return &SetupError{Step: "pidfd_open", Err: err}
@@ -82,7 +79,7 @@ func (s *session) build() (err error) {
 	program := launch.Program{
 		Dir: p.dir, Files: s.files.fds, Umask: umask, Limits: p.rlimits(s.files.largest()),
 		SetIDs: p.setIDs(), UID: p.uid, GID: p.gid, Privileged: sys.Capable(sys.CapSetpcap) || p.userNS,
-		Parent: life, Token: s.token,
+		Parent: life,
 	}
 	if p.supervisor == Notify {
 		program.Listener = &s.listener
@@ -113,7 +110,12 @@ func (s *session) build() (err error) {
 
 // process makes a program the whole of a launch.
 func (s *session) process(program *launch.Program) (*launch.Process, error) {
-	filters, err := s.filters(s.token)
+	token, err := launch.NewToken(s.path, s.cmd.Args, s.cmd.Env)
+	if err != nil {
+		return nil, err
+	}
+	s.token, program.Token = token, token
+	filters, err := s.filters(token)
 	if err != nil {
 		return nil, err
 	}
@@ -258,7 +260,7 @@ func (s *session) tracerConfig() ptrace.Config {
 	cfg := ptrace.Config{
 		Table: s.table, Policy: s.policy, MaxTasks: s.opts.Limits.Processes,
 		OwnTargets:  s.root == nil,
-		Quiet:       s.quiet(),
+		Quiet:       s.engine != nil && s.quiet(),
 		Follow:      s.follows(),
 		Guard:       s.opensFiles() && !kernel.Mseal.Have(),
 		OutputLimit: s.fileSize(s.files.largest()),

@@ -19,9 +19,14 @@ func (s *session) goesOn(program *launch.Program) bool {
 }
 
 // rest makes a program the second half of a launch.
-func (s *session) rest(program *launch.Program) *launch.Program {
+func (s *session) rest(program *launch.Program) (*launch.Program, error) {
+	token, err := launch.OpenToken(s.path, s.cmd.Args, s.cmd.Env)
+	if err != nil {
+		return nil, err
+	}
+	s.token, program.Token = token, token
 	program.Restrict = s.landlock.With(s.path, landlock.Held(s.files.fds)).End(s.landlock, launch.StandbyDomain)
-	return program
+	return program, nil
 }
 
 // kept is a plan without what only its own run needs.
