@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/belljar/belljar"
+	"github.com/belljar/belljar/internal/kernel"
 	"github.com/belljar/belljar/internal/testkit"
 	"github.com/belljar/belljar/policy"
 )
@@ -46,6 +47,9 @@ func status(t *testing.T, opts belljar.Options) {
 		{Supervisor: belljar.Ptrace, Unshare: belljar.Off}, {Supervisor: belljar.Notify, Unshare: belljar.Off},
 		{Supervisor: belljar.NoOne, Unshare: belljar.On}, {},
 	} {
+		if box.Supervisor == belljar.Notify && !kernel.Notify.Have() {
+			continue
+		}
 		box.Policy, box.UID, box.GID = policy.Observe(), opts.UID, opts.GID
 		var out bytes.Buffer
 		cmd := belljar.Command{Args: []string{"/bin/grep", "-E", "^(Uid|CapEff|CapBnd):", "/proc/self/status"}, Stdout: &out, Stderr: &out}
