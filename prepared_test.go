@@ -26,7 +26,7 @@ func TestPrepared(t *testing.T) {
 		t.Skip("the kernel lacks mseal (Linux 6.10): runs cannot be planned as for one that has it")
 	}
 	for arch, table := range map[string]*syscalls.Table{"amd64": syscalls.AMD64, "arm64": syscalls.ARM64} {
-		w := preparedWriter{own: arch == runtime.GOARCH && !*update, seen: map[[sha256.Size]byte]bool{}}
+		w := preparedWriter{own: arch == runtime.GOARCH && !*update, seen: map[[sha256.Size]byte][]byte{}}
 		w.add(t, table)
 		restore := kernel.Mseal.Lack()
 		w.add(t, table)
@@ -38,7 +38,7 @@ func TestPrepared(t *testing.T) {
 // preparedWriter makes the text of [prepared].
 type preparedWriter struct {
 	own  bool // of this architecture: what is added is also looked for
-	seen map[[sha256.Size]byte]bool
+	seen map[[sha256.Size]byte][]byte
 	rows []preparedFilter
 }
 
@@ -77,15 +77,20 @@ func (w *preparedWriter) one(t *testing.T, p *plan) {
 	t.Helper()
 	opts := p.filterOptions(false)
 	key := p.filterKey(opts)
-	if w.seen[key] {
-		return // without supervised openings it is all the same whether memory can be sealed
-	}
-	w.seen[key] = true
 	compiled, err := p.compileAnew(opts)
 	if err != nil || len(compiled) != 1 {
 		t.Fatalf("%s: %d filters, %v", p.policy.Name, len(compiled), err)
 	}
-	w.rows = append(w.rows, preparedFilter{key, compiled[0].Raw()})
+	raw := compiled[0].Raw()
+	if before := w.seen[key]; before != nil {
+		// Without supervised openings it is all the same whether memory can be sealed.
+		if !bytes.Equal(before, raw) {
+			t.Errorf("%s, supervisor %s, root %t, limits %+v: another filter has the same key", p.policy.Name, p.supervisor, p.root != nil, p.opts.Limits)
+		}
+		return
+	}
+	w.seen[key] = raw
+	w.rows = append(w.rows, preparedFilter{key, raw})
 	if !w.own {
 		return
 	}
