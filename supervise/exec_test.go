@@ -172,8 +172,9 @@ func TestVerifyExec(t *testing.T) {
 	}
 }
 
-// elfImage is a program of one segment, which begins with its headers. Its loader is named
-// at its end.
+// elfImage is a program of one segment, which begins with its headers and names its loader.
+// It fills pages: Linux 5.10 clears the rest of a loader's last page, and so executes nothing
+// where that cannot be written.
 func elfImage(t *testing.T, addr, entry uint64, executable bool, loader string) []byte {
 	machines := map[string]struct {
 		number  uint16
@@ -187,7 +188,8 @@ func elfImage(t *testing.T, addr, entry uint64, executable bool, loader string) 
 		t.Skip("no machine code for " + runtime.GOARCH)
 	}
 	const head = 64 + 2*56 // then the code, then the name
-	size := uint64(head + 8 + len(loader) + 1)
+	page := os.Getpagesize()
+	size := uint64((head + 8 + len(loader) + page) / page * page)
 	flags, first := uint32(elf.PF_R), uint32(elf.PT_NULL)
 	if executable {
 		flags |= uint32(elf.PF_X)
@@ -205,7 +207,7 @@ func elfImage(t *testing.T, addr, entry uint64, executable bool, loader string) 
 	} {
 		must(t, binary.Write(&b, binary.LittleEndian, part))
 	}
-	return b.Bytes()
+	return append(b.Bytes(), make([]byte, int(size)-b.Len())...)
 }
 
 // TestVerifyPassiveLoader proves that a loader is found which no segment of is executable: its

@@ -19,6 +19,21 @@ import (
 // trees are all programs that tests know by name.
 var trees = []programs.Tree{programs.Programs, escapes.Programs}
 
+// known are the programs of all trees by their names.
+var known = sync.OnceValue(func() map[string]*programs.Program {
+	byName := map[string]*programs.Program{}
+	for _, tree := range trees {
+		all, err := tree.All()
+		if err != nil {
+			panic(err)
+		}
+		for _, p := range all {
+			byName[p.Name] = p
+		}
+	}
+	return byName
+})
+
 // Program returns the command line that starts a program of one of the trees,
 // compiled if it is not yet: Program(t, "c/hello", "static"). The
 // test is skipped where the program's language is not installed. A program that
@@ -29,6 +44,9 @@ func Program(t testing.TB, name, variant string) []string {
 	l, ok := languages[lang]
 	if !ok {
 		t.Fatalf("%s: no such language", name)
+	}
+	if p := known()[name]; p == nil || !slices.Contains(p.Builds, variant) {
+		t.Fatalf("%s: its header names no build %q, so a machine without compilers would not have it", name, variant)
 	}
 	if variant == "amd64" && runtime.GOARCH != "amd64" {
 		t.Skipf("%s speaks the i386 and x32 ABIs of amd64", name)

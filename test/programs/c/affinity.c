@@ -1,6 +1,7 @@
 // Does what the letters on its standard input say, and prints a line for each:
 // how many CPUs it may use, as the kernel tells it in one way or another.
 //
+// build: dynamic static
 // run: policy=judge args="/etc/ld.so.cache" verdict=ok stdout=""
 #include "victim.h"
 #include <pthread.h>

@@ -5,6 +5,7 @@
 //   with "write" it is the process outside, which writes until it is killed
 //   MEMORY is a file, or @NAME: the process outside sends it to a socket of that name
 //
+// build: dynamic static
 // run: policy=observe args="/dev/zero /etc/passwd /etc/hostname 0.1" verdict=ok stdout="wins 0\n"
 #include "victim.h"
 #include <fcntl.h>

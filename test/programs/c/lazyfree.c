@@ -7,6 +7,7 @@
 //   stands for a machine that is short of memory: asks the kernel to take that page of
 //   another process, until it is gone
 //
+// build: dynamic static
 // run: policy=observe args="free /etc 0.1" verdict=ok contains="wins 0\n"
 #include "victim.h"
 #include <errno.h>
