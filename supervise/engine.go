@@ -66,16 +66,27 @@ func (c *EngineConfig) observed() bool { return c.Observe != nil || c.Resolve }
 // serves one run, whose calls it counts. Its methods may be called from
 // several threads at once.
 type Engine struct {
-	policy   *policy.Policy
-	table    *syscalls.Table
-	user     Handler
+	shared
 	userTurn sync.Mutex
-	observe  func(*Trap, Decision)
-	root     string // of the program, on the host
+	common   atomic.Bool // somebody else may write the run's memory
+	resolver resolver
+	steady   steady
+	known    known
+	calls    []callPlan // by number
+}
 
-	strangers bool        // as in EngineConfig
-	stays     bool        // ProgramStays
-	common    atomic.Bool // somebody else may write the run's memory
+// shared is what the engines of several runs have in common; each changes its
+// rules' program alone.
+type shared struct {
+	policy  *policy.Policy
+	table   *syscalls.Table
+	user    Handler
+	observe func(*Trap, Decision)
+	root    string // of the program, on the host
+
+	strangers bool // as in EngineConfig
+	stays     bool // ProgramStays
+	fixed     bool // as fixesRoot tells
 
 	judges   bool // paths are decided, or observed
 	looks    bool // but not by calls that only look
@@ -83,10 +94,6 @@ type Engine struct {
 	rules    rules
 	net      *policy.NetPlan // nil: no call reaches a peer that is decided as such
 	sockets  bool            // file rules decide the paths of unix sockets
-	resolver resolver
-	steady   steady
-	known    known
-	calls    []callPlan // by number
 }
 
 // callPlan is what the engine does with one system call.
@@ -117,7 +124,8 @@ func NewEngine(c EngineConfig) (*Engine, error) {
 	if table == nil {
 		return nil, fmt.Errorf("policy engine: no system call table for %s", runtime.GOARCH)
 	}
-	e := &Engine{policy: c.Policy, table: table, user: c.User, observe: c.Observe, strangers: c.Strangers, stays: c.ProgramStays, root: cmp.Or(c.Root, "/")}
+	e := &Engine{shared: shared{policy: c.Policy, table: table, user: c.User, observe: c.Observe, strangers: c.Strangers,
+		stays: c.ProgramStays, fixed: fixesRoot(c.Policy), root: cmp.Or(c.Root, "/")}}
 	var err error
 	if e.identity, err = newIdentity(&c); err != nil {
 		return nil, fmt.Errorf("policy engine: %w", err)
@@ -184,9 +192,9 @@ func (e *Engine) ForRun(program string) (*Engine, error) {
 		return nil, fmt.Errorf("policy engine: open root %s: %w", e.root, errno)
 	}
 	defer sys.CloseFile(root)
-	run := &Engine{policy: e.policy, table: e.table, user: e.user, observe: e.observe, root: e.root, strangers: e.strangers, stays: e.stays, judges: e.judges, looks: e.looks, identity: e.identity, rules: e.rules, net: e.net, sockets: e.sockets}
+	run := &Engine{shared: e.shared}
 	run.rules.program = run.canonicalProgram(root, program)
-	run.resolver.fixed, run.resolver.names = fixesRoot(e.policy), e.resolver.names
+	run.resolver.fixed, run.resolver.names = e.fixed, e.resolver.names
 	if len(e.policy.Counts) == 0 {
 		run.calls = e.calls // nothing in it changes
 	} else {

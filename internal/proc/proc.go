@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 )
 
 // FS is a mounted proc file system, by its directory. The empty FS is /proc.
@@ -90,10 +91,34 @@ func ParseFdinfoFlags(text []byte) (uint64, error) {
 }
 
 func load[T any](path string, parse func([]byte) (T, error)) (T, error) {
-	text, err := os.ReadFile(path)
+	text, err := ReadFile(path)
 	if err != nil {
 		var zero T
 		return zero, err
 	}
 	return parse(text)
+}
+
+// ReadFile reads a file of /proc in four calls. Package os makes ten, to find out
+// that it has no size and cannot be polled.
+func ReadFile(name string) ([]byte, error) {
+	fd, err := syscall.Open(name, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: name, Err: err}
+	}
+	defer syscall.Close(fd)
+	buf := make([]byte, 4096)
+	for n := 0; ; {
+		// A short read is no end: the kernel hands out whole lines only.
+		k, err := syscall.Read(fd, buf[n:])
+		if err != nil {
+			return nil, &os.PathError{Op: "read", Path: name, Err: err}
+		}
+		if k == 0 {
+			return buf[:n], nil
+		}
+		if n += k; n == len(buf) {
+			buf = append(buf, make([]byte, len(buf))...)
+		}
+	}
 }

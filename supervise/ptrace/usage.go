@@ -90,7 +90,7 @@ var errNoField = errors.New("no such field")
 
 // field returns the number of KiB behind "name:" in a file of /proc, as bytes.
 func field(file, name string) (int64, error) {
-	b, err := readProc(file)
+	b, err := proc.ReadFile(file)
 	if err != nil {
 		return 0, err
 	}
@@ -103,32 +103,11 @@ func field(file, name string) (int64, error) {
 	return n << 10, err
 }
 
-// readProc reads a file of /proc/PID in three calls. Package os makes ten, to
-// find out that it has no size and cannot be polled.
-func readProc(file string) ([]byte, error) {
-	fd, err := syscall.Open(file, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: file, Err: err}
-	}
-	defer syscall.Close(fd)
-	buf := make([]byte, 4096)
-	for n := 0; ; buf = append(buf, make([]byte, len(buf))...) {
-		k, err := syscall.Read(fd, buf[n:])
-		if err != nil {
-			return nil, &os.PathError{Op: "read", Path: file, Err: err}
-		}
-		// What one process is told about is one record, given whole.
-		if n += k; n < len(buf) {
-			return buf[:n], nil
-		}
-	}
-}
-
 func peakMemory(tid int) (int64, error) { return field(fmt.Sprintf("/proc/%d/status", tid), "VmHWM") }
 
 // residentSize is VmRSS, from a file that says little else.
 func residentSize(pid int) (int64, error) {
-	b, err := readProc(fmt.Sprintf("/proc/%d/statm", pid))
+	b, err := proc.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {
 		return 0, err
 	}
