@@ -104,7 +104,8 @@ type stepper struct {
 }
 
 func newStepper(r *Ruleset) *stepper {
-	n := 6*len(r.Paths) + len(r.Paths)/perClose + len(r.Files) + len(r.Ports) + 13
+	// Most paths take an opening and a rule, once as a directory and once as a file.
+	n := 4*len(r.Paths) + len(r.Paths)/perClose + len(r.Files) + len(r.Ports) + 13
 	return &stepper{steps: make([]launch.Step, 0, n), room: make([]launch.Arg, 0, 4*n), records: map[Rights]string{}}
 }
 

@@ -49,7 +49,8 @@ type Rlimit struct {
 
 // Process returns the steps that start the program.
 func (p *Program) Process() *Process {
-	var s []Step
+	const others = 32 // or so
+	s := make([]Step, 0, len(p.Restrict)+2*len(p.Files)+len(p.Limits)+others)
 	s = append(s, p.Parent.Steps()...)
 	s = append(s, Step{Name: "setsid", Nr: syscall.SYS_SETSID})
 	s = append(s, p.umask())
