@@ -89,7 +89,8 @@ func (p *plan) template(standby bool) (*template, error) {
 	return t, err
 }
 
-// compile makes filters, or finds those of another runner.
+// compile finds filters that were prepared, or made for another runner, or makes
+// them.
 func (p *plan) compile(standby bool) (*template, error) {
 	opts := p.filterOptions(standby)
 	key := p.filterKey(opts)
@@ -115,6 +116,7 @@ func (p *plan) compile(standby bool) (*template, error) {
 	return t, nil
 }
 
+// compileAnew makes filters. All that they depend on is in filterKey.
 func (p *plan) compileAnew(opts seccomp.Options) ([]bpf.Program, error) {
 	compiled, err := seccomp.CompileAll(p.withoutDoors(), opts)
 	if err != nil {
@@ -218,13 +220,18 @@ func spelled(conds map[string]policy.Cond) map[string]bool {
 }
 
 // filterKey is the key of the filter that compileAnew makes. Supervisor and root
-// tell runs apart that have other doors.
+// tell runs apart that have other doors, and other answers to traps; what the
+// tracer decides beside notify depends on the kernel by its calls alone.
 func (p *plan) filterKey(o seccomp.Options) [sha256.Size]byte {
-	return filterKey(p.policy, fmt.Sprint(p.supervisor, p.root != nil), o.Trap, o.Always, spelled(o.Pass), o.Launch)
+	traced := make(map[string]bool, len(o.Trace))
+	for call := range o.Trace {
+		traced[call] = true
+	}
+	return digest(p.policy, fmt.Sprint(p.supervisor, p.root != nil), o.Trap, o.Always, traced, spelled(o.Pass), o.Launch)
 }
 
-// filterKey digests all that a filter depends on; kind is what is no set of calls.
-func filterKey(p *policy.Policy, kind string, sets ...map[string]bool) [sha256.Size]byte {
+// digest is a hash of a policy's rules on calls, and of what else a filter is made from.
+func digest(p *policy.Policy, kind string, sets ...map[string]bool) [sha256.Size]byte {
 	b := make([]byte, 0, 16<<10)
 	action := func(a policy.Action) {
 		b = append(b, byte(a.Kind))

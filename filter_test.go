@@ -45,8 +45,8 @@ func TestNotifies(t *testing.T) {
 // What changes a filter changes its key.
 func TestFilterKey(t *testing.T) {
 	trap := map[string]bool{"openat": true, "stat": true}
-	base := filterKey(policy.Judge(), string(Ptrace), trap)
-	if base != filterKey(policy.Judge(), string(Ptrace), trap) {
+	base := digest(policy.Judge(), string(Ptrace), trap)
+	if base != digest(policy.Judge(), string(Ptrace), trap) {
 		t.Error("the same policy has two keys")
 	}
 	for what, change := range map[string]func(*policy.Policy){
@@ -61,14 +61,14 @@ func TestFilterKey(t *testing.T) {
 	} {
 		p := policy.Judge()
 		change(p)
-		if filterKey(p, string(Ptrace), trap) == base {
+		if digest(p, string(Ptrace), trap) == base {
 			t.Errorf("a change of %s keeps the key", what)
 		}
 	}
-	if filterKey(policy.Judge(), string(Ptrace), map[string]bool{"openat": true}) == base {
+	if digest(policy.Judge(), string(Ptrace), map[string]bool{"openat": true}) == base {
 		t.Error("a change of the traps keeps the key")
 	}
-	if filterKey(policy.Judge(), string(Notify), trap) == base {
+	if digest(policy.Judge(), string(Notify), trap) == base {
 		t.Error("another supervisor keeps the key")
 	}
 }

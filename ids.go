@@ -1,6 +1,7 @@
 package belljar
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -77,16 +78,22 @@ func outside(name string, id int) int {
 		return -1
 	}
 	for line := range strings.Lines(string(text)) {
-		var n [3]int // inside, outside, count
-		words := strings.Fields(line)
-		for i := range min(len(words), len(n)) {
-			n[i], _ = strconv.Atoi(words[i]) // 0 for what is no number matches nothing
-		}
-		if id >= n[0] && id-n[0] < n[2] {
-			return n[1] + id - n[0]
+		if in, out, count, ok := mapped(line); ok && id >= in && id-in < count {
+			return out + id - in
 		}
 	}
 	return -1
+}
+
+func mapped(line string) (in, out, count int, ok bool) {
+	words := strings.Fields(line)
+	if len(words) != 3 {
+		return 0, 0, 0, false
+	}
+	in, e1 := strconv.Atoi(words[0])
+	out, e2 := strconv.Atoi(words[1])
+	count, e3 := strconv.Atoi(words[2])
+	return in, out, count, errors.Join(e1, e2, e3) == nil
 }
 
 func setting(name string) string {

@@ -36,9 +36,10 @@ type plan struct {
 	path         string // of the program, absolute
 	dir          string
 	supervisor   Supervisor
-	root         *unshare.Root // nil: no namespaces
+	namespaces   bool
 	userNS       bool
-	noNamespaces string // why there are none
+	root         *unshare.Root // nil: no namespaces
+	noNamespaces string        // why there are none
 	uid, gid     int
 	engine       *supervise.Engine // nil without a supervisor
 	landlock     landlock.Ruleset
@@ -60,8 +61,13 @@ func (r *Runner) plan(cmd Command, available func() (user bool, err error)) (*pl
 	if len(cmd.Args) == 0 {
 		return nil, errors.New("no program to run")
 	}
+	for _, s := range slices.Concat(cmd.Args, cmd.Env) {
+		if strings.IndexByte(s, 0) >= 0 {
+			return nil, fmt.Errorf("argument or environment with a NUL byte: %q", s)
+		}
+	}
 	p := &plan{runner: r, cmd: cmd, opts: &r.opts, policy: r.policy, table: r.table, available: available}
-	for _, step := range []func() error{p.findProgram, p.chooseIDs, p.chooseNamespaces, p.chooseSupervisor, p.chooseGroup, p.buildRuleset} {
+	for _, step := range []func() error{p.findProgram, p.chooseIDs, p.chooseNamespaces, p.findDir, p.chooseRoot, p.chooseSupervisor, p.chooseGroup, p.buildRuleset} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -73,8 +79,8 @@ func (r *Runner) plan(cmd Command, available func() (user bool, err error)) (*pl
 // findDir makes the command's directory absolute. Relative rules of the policy
 // count from it. Without one it is the top of a private root, since the caller's
 // is nothing of the program's.
-func (p *plan) findDir(private bool) error {
-	if p.cmd.Dir == "" && private {
+func (p *plan) findDir() error {
+	if p.cmd.Dir == "" && p.namespaces {
 		p.dir = "/"
 		return nil
 	}
@@ -182,7 +188,7 @@ func (p *plan) chooseIDs() error {
 
 func (p *plan) chooseNamespaces() error {
 	if p.opts.Unshare == Off {
-		return p.findDir(false)
+		return nil
 	}
 	userNS, err := p.available()
 	if err != nil {
@@ -190,11 +196,16 @@ func (p *plan) chooseNamespaces() error {
 			return &FeatureError{Feature: "unshare", Why: err.Error()}
 		}
 		p.noNamespaces = err.Error()
-		return p.findDir(false)
+		return nil
 	}
-	p.userNS = userNS
-	if err := p.findDir(true); err != nil {
-		return err
+	p.namespaces, p.userNS = true, userNS
+	return nil
+}
+
+// chooseRoot makes the private root, which whoever has namespaces has.
+func (p *plan) chooseRoot() error {
+	if !p.namespaces {
+		return nil
 	}
 	root := p.runner.root(p.dir, p.cmd.Dir == "")
 	if p.cmd.Dir != "" {

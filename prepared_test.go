@@ -12,8 +12,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/belljar/belljar/internal/kernel"
+	"github.com/belljar/belljar/internal/testkit"
 	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/seccomp/bpf"
+	"github.com/belljar/belljar/supervise/ptrace"
 	"github.com/belljar/belljar/syscalls"
 )
 
@@ -22,13 +24,15 @@ var update = flag.Bool("update", false, "write the prepared filters")
 // The prepared filters are what the compiler makes today of the runs that they
 // are for, and they are found. Each other architecture's are compared as text.
 func TestPrepared(t *testing.T) {
-	if !kernel.Mseal.Have() || !kernel.Notify.Have() {
+	testkit.Notify(t)
+	if !kernel.Mseal.Have() {
 		t.Skip("the kernel lacks mseal (Linux 6.10): runs cannot be planned as for one that has it")
 	}
 	for arch, table := range map[string]*syscalls.Table{"amd64": syscalls.AMD64, "arm64": syscalls.ARM64} {
 		w := preparedWriter{own: arch == runtime.GOARCH && !*update, seen: map[[sha256.Size]byte][]byte{}}
 		w.add(t, table)
 		restore := kernel.Mseal.Lack()
+		t.Cleanup(restore)
 		w.add(t, table)
 		restore()
 		w.compare(t, "prepared_"+arch+".bin")
@@ -123,5 +127,44 @@ func (w *preparedWriter) compare(t *testing.T, file string) {
 	}
 	if have, err := os.ReadFile(file); err != nil || !bytes.Equal(have, index.Bytes()) {
 		t.Errorf("%s is out of date (go test -run TestPrepared -update writes it): %v", file, err)
+	}
+}
+
+// What the tracer decides beside notify depends on the kernel, and so does the key,
+// also where the policy makes the same calls trap.
+func TestPreparedKeyKnowsTheTracersCalls(t *testing.T) {
+	testkit.Notify(t)
+	if !kernel.Mseal.Have() {
+		t.Skip("the kernel lacks mseal (Linux 6.10), as the other half of this test does")
+	}
+	rules := policy.Judge()
+	for _, call := range ptrace.GuardCalls {
+		rules.Counts = append(rules.Counts, policy.Count{Call: call, Max: 1000})
+	}
+	key := func() [sha256.Size]byte {
+		p, err := NewRunner(Options{Policy: rules, Supervisor: Notify, Unshare: Off}).plan(Command{Args: []string{"/bin/true"}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.engine.Close()
+		return p.filterKey(p.filterOptions(false))
+	}
+	with := key()
+	restore := kernel.Mseal.Lack()
+	t.Cleanup(restore)
+	if with == key() {
+		t.Error("two filters have one key")
+	}
+}
+
+// A policy that is none is an error of the run, whatever else a runner wants to
+// know of it.
+func TestInvalidPolicy(t *testing.T) {
+	none := &policy.Policy{Rules: []policy.Rule{{Call: "keyctl", Do: policy.Action{Kind: policy.Allow},
+		When: []policy.Cond{{Op: policy.Lt}, {Op: policy.Gt}}}}}
+	for _, o := range []Options{{Policy: none}, {Policy: none, Containers: 1}} {
+		if _, err := NewRunner(o).Run(t.Context(), Command{Args: []string{"/bin/true"}}); err == nil {
+			t.Error("it was run")
+		}
 	}
 }

@@ -86,7 +86,7 @@ func (r *Runner) check() error {
 			r.err = r.opts.Policy.Validate()
 		}
 		r.policy = r.opts.Policy.Effective()
-		r.leavesKeys = r.policy.Lets("add_key") || r.policy.Lets("request_key") || r.policy.Lets("keyctl")
+		r.leavesKeys = r.err == nil && (r.policy.Lets("add_key") || r.policy.Lets("request_key") || r.policy.Lets("keyctl"))
 	})
 	return r.err
 }

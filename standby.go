@@ -20,7 +20,7 @@ func (s *session) goesOn(program *launch.Program) bool {
 
 // rest makes a program the second half of a launch.
 func (s *session) rest(program *launch.Program) (*launch.Program, error) {
-	token, err := launch.OpenToken(s.path, s.cmd.Args, s.cmd.Env)
+	token, err := launch.PlainToken(s.path, s.cmd.Args, s.cmd.Env)
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,8 @@ func (v *victim) expected(s *sandbox) belljar.Verdict {
 func demo(ctx context.Context, out io.Writer, colour bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	onSignal(cancel)()
+	ready := onSignal(ctx, cancel)
+	ready()
 	program, cleanup, err := reachableSelf()
 	if err != nil {
 		return err

@@ -43,7 +43,7 @@ func noProgram(command string) error {
 func (f *runFlags) run(program []string) (status int, err error) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	ready := onSignal(cancel)
+	ready := onSignal(ctx, cancel)
 	reports, err := f.openReports()
 	if err != nil {
 		return statusFailed, err
@@ -104,10 +104,10 @@ func interruption(cause error) (int, error) {
 
 // onSignal cancels the run at the first signal that asks Belljar to end, and
 // ends Belljar at the second; what runs then dies with it. Before ready has been
-// called no run is under way, and the first one ends Belljar. Signals are prepared
-// while others get on, since the runtime hands each from thread to thread. It is
-// never taken back: after a run Belljar ends or makes another one.
-func onSignal(cancel context.CancelCauseFunc) (ready func()) {
+// called no run is under way, and the first one ends Belljar, as it does when ctx
+// has ended with the run. Signals are prepared and given back while others get on,
+// since the runtime hands each from thread to thread.
+func onSignal(ctx context.Context, cancel context.CancelCauseFunc) (ready func()) {
 	ch := make(chan os.Signal, 2)
 	prepared, running := make(chan struct{}), make(chan struct{})
 	status := func(s os.Signal) int { return statusSignal + int(s.(syscall.Signal)) }
@@ -121,7 +121,13 @@ func onSignal(cancel context.CancelCauseFunc) (ready func()) {
 			}
 		}
 		close(prepared)
-		first := <-ch
+		var first os.Signal
+		select {
+		case first = <-ch:
+		case <-ctx.Done():
+			signal.Stop(ch)
+			return
+		}
 		select {
 		case <-running:
 			cancel(signalError(first.(syscall.Signal)))

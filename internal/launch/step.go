@@ -59,7 +59,7 @@ func (s *Slot) Value() int { return int(s.word) }
 type Arg struct {
 	n    uintptr
 	mem  []byte
-	keep any // what mem points to
+	keep any // what must live as long, since n or mem point to it
 	slot *Slot
 	text string // as printed; "" is the number or the string itself
 }

@@ -45,10 +45,10 @@ func NewToken(path string, argv, envv []string) (*Token, error) {
 	return t, nil
 }
 
-// OpenToken lays out the arguments of execve anywhere. It is for a launch whose
+// PlainToken lays out the arguments of execve anywhere. It is for a launch whose
 // calls carry a standby's pass: the filter does not look at the pointers then, and
 // memory at an address of its own costs more than all that is written to it.
-func OpenToken(path string, argv, envv []string) (*Token, error) {
+func PlainToken(path string, argv, envv []string) (*Token, error) {
 	size, err := sizeOf(path, argv, envv)
 	if err != nil {
 		return nil, err
@@ -85,8 +85,12 @@ func (t *Token) lay(path string, argv, envv []string, skip func(i int) int) {
 	t.path = w.string(path)
 }
 
-// Pointers returns the three arguments of execve.
+// Pointers returns the three arguments of execve, for a filter. Those of a plain
+// token are no secret that a filter could rely on.
 func (t *Token) Pointers() [3]uint64 {
+	if t.region == nil {
+		panic("launch: a filter for a plain token")
+	}
 	return [3]uint64{uint64(t.path), uint64(t.argv), uint64(t.envp)}
 }
 
@@ -125,7 +129,6 @@ func (w *tokenWriter) list(list []string) uintptr {
 	for i, s := range list {
 		binary.NativeEndian.PutUint64(w.memory[start+8*i:], uint64(w.string(s)))
 	}
-	binary.NativeEndian.PutUint64(w.memory[start+8*len(list):], 0)
 	w.at = (w.at + 7) &^ 7
 	return addr
 }

@@ -17,7 +17,7 @@ func TestTokenLayout(t *testing.T) {
 	for _, path := range []string{"", "/bin/true", "/1234567"} {
 		for _, argv := range lists {
 			for _, envv := range lists {
-				for what, lay := range map[string]func(string, []string, []string) (*Token, error){"secret": NewToken, "open": OpenToken} {
+				for what, lay := range map[string]func(string, []string, []string) (*Token, error){"secret": NewToken, "plain": PlainToken} {
 					token, err := lay(path, argv, envv)
 					if err != nil {
 						t.Fatal(err)
@@ -34,7 +34,7 @@ func TestTokenLayout(t *testing.T) {
 			}
 		}
 	}
-	for _, lay := range []func(string, []string, []string) (*Token, error){NewToken, OpenToken} {
+	for _, lay := range []func(string, []string, []string) (*Token, error){NewToken, PlainToken} {
 		if _, err := lay("/bin/true", []string{"a\x00b"}, nil); err == nil {
 			t.Error("an argument with a NUL byte was taken")
 		}
