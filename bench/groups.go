@@ -140,7 +140,7 @@ func workGroup(p program) measure.Group {
 	g := measure.Group{ID: p.name, Title: "Real work: " + p.title, Rounds: 7, Budget: 30 * time.Second}
 	if p.name == "numeric" {
 		// One in a hundred is asked for, and a round of this machine's has ten times that for noise.
-		g.Rounds, g.Budget = 25, 150*time.Second
+		g.Rounds, g.Budget = 15, 75*time.Second
 	}
 	for _, w := range ways[:len(ways)-1] {
 		g.Cells = append(g.Cells, w.run(p, 1))

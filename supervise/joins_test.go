@@ -13,7 +13,7 @@ func TestJoins(t *testing.T) {
 		p := policy.Judge()
 		p.Network = policy.Network{}
 		p.Rules = append([]policy.Rule{{Call: call, Do: policy.Action{Kind: policy.Allow}}}, p.Rules...)
-		e, err := NewEngine(EngineConfig{Policy: p, Dir: "/"})
+		e, err := NewEngine(EngineConfig{Table: arch, Policy: p, Dir: "/"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -33,7 +33,7 @@ func TestJoins(t *testing.T) {
 		}
 		e.Close()
 	}
-	e, err := NewEngine(EngineConfig{Policy: policy.Judge(), Dir: "/"})
+	e, err := NewEngine(EngineConfig{Table: arch, Policy: policy.Judge(), Dir: "/"})
 	if err != nil {
 		t.Fatal(err)
 	}

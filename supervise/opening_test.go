@@ -142,6 +142,7 @@ func TestOpening(t *testing.T) {
 
 // TestOpenOnBehalf proves that Open gives what the kernel would have given.
 func TestOpenOnBehalf(t *testing.T) {
+	ownArch(t)
 	dir := ownTree(t)
 	t.Chdir(dir)
 	uid, gid := programIDs()
