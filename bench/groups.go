@@ -53,7 +53,7 @@ var supervised = byName("native", "ptrace", "notify", "unshare", "go-sandbox ptr
 
 func groups() []measure.Group {
 	all := []measure.Group{
-		{ID: "untrapped", Title: "A call that no supervisor sees", Rounds: 9, Budget: 20 * time.Second,
+		{ID: "untrapped", Title: "A call that no supervisor sees", Rounds: 25, Budget: 20 * time.Second,
 			Cells: append(shown(loop("getppid", "-", 1), byName("native", "ptrace", "notify", "unshare", "go-sandbox ptrace", "bubblewrap")),
 				filtered(loop("getppid", "-", 1)))},
 		openGroup("open", 1, "here"),
@@ -89,7 +89,7 @@ func groups() []measure.Group {
 // could change: under ptrace the first call goes on as it is, the other is
 // rewritten, and each has its own floor.
 func openGroup(id string, threads int, where string) measure.Group {
-	g := measure.Group{ID: id, Title: fmt.Sprintf("open and close, %d threads", threads), Rounds: 9, Budget: 30 * time.Second}
+	g := measure.Group{ID: id, Title: fmt.Sprintf("open and close, %d threads", threads), Rounds: 15, Budget: 30 * time.Second}
 	if threads == 1 {
 		g.Title = "open and close"
 	}
