@@ -8,9 +8,8 @@ import (
 )
 
 // Some filters were compiled when Belljar was written: those of presets whose
-// rules on calls nobody has changed. To compile one takes a command that has just
-// started longer than to make its namespaces, since every page that it needs is
-// new. TestPrepared says which runs they are for, writes them, and compares them
+// rules on calls nobody has changed. To compile one is an eighth of what a command
+// takes to start, since every page that it needs is new. TestPrepared says which runs they are for, writes them, and compares them
 // with what the compiler makes of the same runs today.
 //
 // The text in preparedFilters, of which there is one for each architecture, has

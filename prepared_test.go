@@ -25,12 +25,16 @@ var update = flag.Bool("update", false, "write the prepared filters")
 // are for, and they are found. Each other architecture's are compared as text.
 func TestPrepared(t *testing.T) {
 	testkit.Notify(t)
-	if !kernel.Mseal.Have() {
-		t.Skip("the kernel lacks mseal (Linux 6.10): runs cannot be planned as for one that has it")
+	seals := kernel.Mseal.Have()
+	if *update && !seals {
+		t.Fatal("the filters of kernels with mseal can be written on one of them only (Linux 6.10)")
 	}
 	for arch, table := range map[string]*syscalls.Table{"amd64": syscalls.AMD64, "arm64": syscalls.ARM64} {
 		w := preparedWriter{own: arch == runtime.GOARCH && !*update, seen: map[[sha256.Size]byte][]byte{}}
 		w.add(t, table)
+		if !seals {
+			continue // half of the filters are for this kernel, and were found
+		}
 		restore := kernel.Mseal.Lack()
 		t.Cleanup(restore)
 		w.add(t, table)
@@ -135,7 +139,7 @@ func (w *preparedWriter) compare(t *testing.T, file string) {
 func TestPreparedKeyKnowsTheTracersCalls(t *testing.T) {
 	testkit.Notify(t)
 	if !kernel.Mseal.Have() {
-		t.Skip("the kernel lacks mseal (Linux 6.10), as the other half of this test does")
+		t.Skip("the kernel lacks mseal (Linux 6.10), with and without which keys are compared")
 	}
 	rules := policy.Judge()
 	for _, call := range ptrace.GuardCalls {

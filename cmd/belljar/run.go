@@ -126,10 +126,18 @@ func onSignal(ctx context.Context, cancel context.CancelCauseFunc) (ready func()
 		case first = <-ch:
 		case <-ctx.Done():
 			signal.Stop(ch)
-			return
+			select {
+			case late := <-ch:
+				os.Exit(status(late))
+			default:
+				return
+			}
 		}
 		select {
 		case <-running:
+			if ctx.Err() != nil {
+				os.Exit(status(first))
+			}
 			cancel(signalError(first.(syscall.Signal)))
 			os.Exit(status(<-ch))
 		default:
