@@ -3,6 +3,7 @@ package belljar
 import (
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/belljar/belljar/container"
@@ -30,6 +31,8 @@ type Runner struct {
 	// A program could leave keys in its user's keyring, which is none of the things
 	// that a container has for itself.
 	leavesKeys bool
+	// It could make what lasts as long as its IPC namespace.
+	leavesObjects bool
 
 	mu     sync.Mutex
 	base   *unshare.Root               // for commands without a directory
@@ -86,7 +89,11 @@ func (r *Runner) check() error {
 			r.err = r.opts.Policy.Validate()
 		}
 		r.policy = r.opts.Policy.Effective()
-		r.leavesKeys = r.err == nil && (r.policy.Lets("add_key") || r.policy.Lets("request_key") || r.policy.Lets("keyctl"))
+		lets := func(calls ...string) bool {
+			return r.err == nil && slices.ContainsFunc(calls, func(call string) bool { return r.policy.Lets(call) })
+		}
+		r.leavesKeys = lets("add_key", "request_key", "keyctl")
+		r.leavesObjects = lets("shmget", "semget", "msgget", "mq_open")
 	})
 	return r.err
 }

@@ -22,7 +22,8 @@ func (r *Runner) pool(p *plan, spec *unshare.Spec) *container.Pool {
 		shared.Root, shared.HostCgroup, shared.Room = r.base, false, r.base.Room(p.path)
 		o := container.Options{Spec: shared, Idle: r.opts.Containers}
 		if p.standsBy() {
-			o.Begin = p.kept().begin
+			kept := p.kept()
+			o.Begin, o.Again = kept.begin, kept.again
 		}
 		r.containers = container.New(o)
 	}
@@ -55,7 +56,7 @@ func (s *session) parked(pool *container.Pool, spec *unshare.Spec, program *laun
 }
 
 func (s *session) inContainer(c *unshare.Parked, spec *unshare.Spec, program *launch.Program, release func(ok bool)) (*unshare.Sandbox, error) {
-	if c.Standby() != nil && s.goesOn(program) {
+	if c.Standby() != nil && s.goesOn(program) && c.Suits(spec) {
 		rest, err := s.rest(program)
 		if err != nil {
 			return nil, err

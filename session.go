@@ -264,7 +264,7 @@ func (s *session) tracerConfig() ptrace.Config {
 		Follow:      s.follows(),
 		Guard:       s.opensFiles() && !kernel.Mseal.Have(),
 		OutputLimit: s.fileSize(s.files.largest()),
-		Started:     s.markStart,
+		Started:     s.executed,
 		RootEnded:   s.rootEnded,
 	}
 	if s.engine != nil {
@@ -317,6 +317,14 @@ func (s *session) stopNotify(o *ptrace.Outcome) error {
 	o.Traps += traps
 	o.Denied += denied
 	return err
+}
+
+// executed notes that the program is there. It has not made a step yet.
+func (s *session) executed() {
+	s.markStart()
+	if s.sandbox != nil {
+		s.sandbox.Started()
+	}
 }
 
 func (s *session) markStart() {

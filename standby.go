@@ -47,8 +47,8 @@ func (p *plan) begin(c *unshare.Parked) error {
 	if err != nil {
 		return err
 	}
-	again := next != nil
-	if !again {
+	former := next != nil
+	if !former {
 		if next, err = launch.NewStandby(); err != nil {
 			return err
 		}
@@ -59,9 +59,20 @@ func (p *plan) begin(c *unshare.Parked) error {
 		return err
 	}
 	next.Arm(filters)
-	if again {
-		return c.Begin(next, nil, life)
+	if former {
+		return c.Begin(next, nil)
 	}
-	rules, ruleset := p.landlock.Begin(p.uid, p.gid, launch.StandbyFree)
-	return c.Begin(next, next.Process(p.dir, life, rules, ruleset), life)
+	return c.Begin(next, func(enter []launch.Step) *launch.Process {
+		rules, ruleset := p.landlock.Begin(p.uid, p.gid, launch.StandbyFree)
+		return next.Stem(enter, p.dir, life, rules, ruleset)
+	})
+}
+
+// again begins the next launch in a container that the last run left as it was.
+func (p *plan) again(c *unshare.Parked) bool {
+	if p.runner.leavesObjects {
+		return false
+	}
+	defer keepDumpable()()
+	return c.Again()
 }

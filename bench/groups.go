@@ -89,7 +89,7 @@ func groups() []measure.Group {
 // could change: under ptrace the first call goes on as it is, the other is
 // rewritten, and each has its own floor.
 func openGroup(id string, threads int, where string) measure.Group {
-	g := measure.Group{ID: id, Title: fmt.Sprintf("open and close, %d threads", threads), Rounds: 15, Budget: 30 * time.Second}
+	g := measure.Group{ID: id, Title: fmt.Sprintf("open and close, %d threads", threads), Rounds: 15, Budget: 25 * time.Second}
 	if threads == 1 {
 		g.Title = "open and close"
 	}
@@ -128,7 +128,7 @@ func largeGroup() measure.Group {
 }
 
 func throughputGroup(workers int) measure.Group {
-	g := measure.Group{ID: fmt.Sprintf("throughput-%d", workers), Title: fmt.Sprintf("%d runs at once, time by their number", workers), Rounds: 5, Budget: 20 * time.Second}
+	g := measure.Group{ID: fmt.Sprintf("throughput-%d", workers), Title: fmt.Sprintf("%d runs at once, time by their number", workers), Rounds: 5, Budget: 15 * time.Second}
 	for _, w := range byName("native", "ptrace", "notify", "unshare", "both", "unshare, pooled", "both, pooled", "bubblewrap", "crun", "go-sandbox ptrace", "go-sandbox container") {
 		g.Cells = append(g.Cells, w.run(programs[0], workers))
 	}
@@ -138,9 +138,11 @@ func throughputGroup(workers int) measure.Group {
 // workGroup runs a program by all ways. strace stands in the group "trace".
 func workGroup(p program) measure.Group {
 	g := measure.Group{ID: p.name, Title: "Real work: " + p.title, Rounds: 7, Budget: 30 * time.Second}
-	if p.name == "numeric" {
-		// One in a hundred is asked for, and a round of this machine's has ten times that for noise.
-		g.Rounds, g.Budget = 15, 75*time.Second
+	switch p.name {
+	case "numeric": // a run takes a second or two, and one in a hundred is asked for
+		g.Budget = 90 * time.Second
+	case "find": // under some ways one run takes as long
+		g.Budget = 45 * time.Second
 	}
 	for _, w := range ways[:len(ways)-1] {
 		g.Cells = append(g.Cells, w.run(p, 1))
@@ -149,7 +151,7 @@ func workGroup(p program) measure.Group {
 }
 
 func rulesGroup() measure.Group {
-	g := measure.Group{ID: "rules", Title: "open and close under many file rules", Base: "ptrace, 10 rules", Rounds: 5, Budget: 40 * time.Second}
+	g := measure.Group{ID: "rules", Title: "open and close under many file rules", Base: "ptrace, 10 rules", Rounds: 5, Budget: 30 * time.Second}
 	for _, supervisor := range []string{"ptrace", "notify"} {
 		for _, n := range []int{10, 100, 1000, 10_000, 100_000} {
 			w := byName(supervisor)[0].with(fmt.Sprintf("--more-rules %d", n))

@@ -17,6 +17,9 @@ type Options struct {
 	// the thread that is the containers' parent, while nobody waits for it. A
 	// container of which it fails is ended.
 	Begin func(*unshare.Parked) error
+	// Again, if not nil, does the same on any thread where that is less work, and
+	// reports whether it could.
+	Again func(*unshare.Parked) bool
 	// Observe, if not nil, is told what becomes of containers. It must be
 	// quick, and may be called from several goroutines at once.
 	Observe func(Event)
@@ -207,7 +210,7 @@ func (p *Pool) restore(c *unshare.Parked) {
 	why := Parked
 	if !c.Empty() {
 		why = Refused
-	} else if p.options.Begin != nil && c.Standby() == nil {
+	} else if p.options.Begin != nil && c.Standby() == nil && (p.options.Again == nil || !p.options.Again(c)) {
 		p.keeper(func() {
 			if p.options.Begin(c) != nil {
 				why = Refused

@@ -14,20 +14,26 @@ import (
 )
 
 // Parked is a sandbox without a program: namespaces in which init waits. One
-// program after another runs in them, each with mounts and IPC objects of its
-// own: it gets a copy of the mount namespace with empty file systems wherever
-// it may write and in Spec.Room, and a new IPC namespace. What programs can leave in the rest is
+// program after another runs in them, each with a copy of the mount namespace with
+// empty file systems wherever it may write and in Spec.Room, and an IPC namespace,
+// that are new or that nobody has changed. What programs can leave in the rest is
 // processes, which whoever runs them must end.
 type Parked struct {
 	template
-	spec  Spec
-	init  int // PID
-	pidfd *os.File
-	next  *launch.Standby // waits for the next program; nil: nothing does
+	spec     Spec
+	init     int // PID
+	pidfd    *os.File
+	children *os.File // in /proc, of init; nil: not there
 
-	former   *launch.Standby // the one before, whose first half can be started again
-	helps    *launch.Process // its helper
-	children *os.File        // in /proc, of init; nil: not there
+	stem   *launch.Standby // forks one program after another; nil: nothing does
+	next   *launch.Standby // the same, if it waits for the next program
+	former *launch.Standby // the one before, whose launch can be started again
+
+	adopts   bool    // the stem has the mounts of its first program
+	adopted  []Mount // those
+	from     []inode // what they show
+	started  bool    // the last program
+	pristine []place // when the first did
 }
 
 // CanPark reports whether a sandbox can wait for programs: only root can enter
@@ -93,7 +99,7 @@ func (p *Parked) Kill() error { return syscall.Kill(p.init, syscall.SIGKILL) }
 func (p *Parked) End() error {
 	defer p.pidfd.Close()
 	defer p.children.Close()
-	p.endStandby()
+	p.endStem()
 	if err := p.Kill(); err != nil {
 		return fmt.Errorf("kill init: %w", err)
 	}
@@ -130,7 +136,8 @@ func (p *Parked) Alive() bool { return sys.PidfdAlive(int(p.pidfd.Fd())) }
 // Release is told once when the run is over; ok is false if it may have left
 // something behind, because it never came to its start.
 func (p *Parked) Sandbox(s *Spec, program *launch.Process, parent *launch.Lifeline, release func(ok bool)) (*Sandbox, error) {
-	before, mounts, err := p.ownSteps(s.Root.Mounts[len(p.mounts):])
+	p.endStem() // nothing waits beside a program
+	before, mounts, err := p.ownSteps(p.more(s))
 	if err != nil {
 		return nil, err
 	}
@@ -138,19 +145,21 @@ func (p *Parked) Sandbox(s *Spec, program *launch.Process, parent *launch.Lifeli
 	return &Sandbox{Process: p.helper(s, before, program, parent), Program: program, parked: p, release: release}, nil
 }
 
-// helper is the process that enters the namespaces and starts program in them,
-// with a mount and an IPC namespace of its own.
+// helper is the process that enters the namespaces and starts program in them.
 func (p *Parked) helper(s *Spec, before []launch.Step, program *launch.Process, parent *launch.Lifeline) *launch.Process {
+	return &launch.Process{Name: "namespaces", Steps: slices.Concat(parent.Steps(), before, p.enter(s), []launch.Step{
+		{Name: "clone", Fork: program, Flags: syscall.CLONE_PARENT},
+		{Name: "exit", Exit: true}})}
+}
+
+// enter are the calls by which a process enters the namespaces, with a mount and an
+// IPC namespace of its own. Of the PID namespace its children are, not itself.
+func (p *Parked) enter(s *Spec) []launch.Step {
 	flags, names := s.flags(syscall.CLONE_NEWIPC) // it gets a new one
-	helper := &launch.Process{Name: "namespaces"}
-	helper.Steps = append(helper.Steps, parent.Steps()...)
-	helper.Steps = append(helper.Steps, before...)
-	helper.Steps = append(helper.Steps,
+	return []launch.Step{
 		call("setns", sys.SysSetns, launch.Named(p.pidfd.Fd(), "init "+strconv.Itoa(p.init)), launch.Named(flags, names)),
 		call("unshare", syscall.SYS_UNSHARE, launch.Named(syscall.CLONE_NEWNS|syscall.CLONE_NEWIPC, "CLONE_NEWNS|CLONE_NEWIPC")),
-		launch.Step{Name: "clone", Fork: program, Flags: syscall.CLONE_PARENT},
-		launch.Step{Name: "exit", Exit: true})
-	return helper
+	}
 }
 
 // Fits reports whether a sandbox of s can be this one.

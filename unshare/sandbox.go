@@ -15,7 +15,6 @@ import (
 func (s *Sandbox) Ready(l *launch.Launch) error {
 	if s.Standby != nil {
 		s.parked.next = nil
-		s.Standby.Close()
 		return nil
 	}
 	err := l.Wait(s.Process)
@@ -69,6 +68,14 @@ func (s *Sandbox) reapProgram(l *launch.Launch) error {
 		err = werr
 	}
 	return err
+}
+
+// Started must be called when the program has been executed and has not made a step
+// yet.
+func (s *Sandbox) Started() {
+	if s.Standby != nil {
+		s.parked.hasStarted()
+	}
 }
 
 // Drop gives up a parked sandbox whose run did not end as it should have. After

@@ -45,13 +45,31 @@ func inodeOf(path string) (inode, error) {
 
 // Fresh reports whether all that sandboxes have in common is still what the
 // host has at these paths: a file may have been replaced by another.
-func (t *template) Fresh() bool {
-	for _, s := range t.sources {
+func (t *template) Fresh() bool { return fresh(t.sources) }
+
+// fresh reports whether paths still lead where they did.
+func fresh(sources []inode) bool {
+	for _, s := range sources {
 		if now, err := inodeOf(s.path); err != nil || now != s {
 			return false
 		}
 	}
 	return true
+}
+
+// sources says where the binds of mounts lead.
+func sources(mounts []Mount) (all []inode, err error) {
+	for _, m := range mounts {
+		if m.Kind != Bind {
+			continue
+		}
+		id, err := inodeOf(m.Source)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, id)
+	}
+	return all, nil
 }
 
 // Close frees the namespace. Sandboxes that were made from it stay.
@@ -87,17 +105,9 @@ func (s *Spec) template(anew func(Mount) bool) (template, error) {
 		_, err := os.Lstat(m.Target)
 		return m.Kind == Mask && err != nil
 	})
-	for _, m := range t.shared {
-		if m.Kind != Bind {
-			continue
-		}
-		id, err := inodeOf(m.Source)
-		if err != nil {
-			return t, err
-		}
-		t.sources = append(t.sources, id)
-	}
-	return t, nil
+	var err error
+	t.sources, err = sources(t.shared)
+	return t, err
 }
 
 // Template mounts what sandboxes of this Spec can share. The calling goroutine

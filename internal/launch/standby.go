@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 	"syscall"
@@ -12,22 +11,27 @@ import (
 	"github.com/belljar/belljar/internal/sys"
 )
 
-// Standby is a launch in two halves. The first is what all programs of a kind
-// have in common; its process then waits at a gate, as the user who started
-// Belljar, without any descriptor but those of here. The second half comes when
-// the program is known. It is made behind the program's filter already, which
-// lets those calls of it that carry the standby's pass through.
+// Standby is launches in two halves, one after another. The first half is what
+// all programs of a kind have in common; its process then waits at a gate, as
+// the user who started Belljar, without any descriptor but those of here. The
+// second half comes when the program is known. It is made behind the program's
+// filter already, which lets those calls of it that carry the standby's pass
+// through.
+//
+// A process that stays, the stem, has done what can be done once, and forks what
+// becomes the programs.
 type Standby struct {
-	Gate   sys.Gate
+	Gate   sys.Gate // of the program's process
 	Pass   uint64
-	Launch *Launch // of the first half, once it is started
-	first  *Process
-	steps  int      // of the first half
-	armed  [][]byte // its filters
-	filter Slot     // filled when the first half's last call has been made
-	pass   Slot
+	Launch *Launch // once it is started
 
-	// A socket by which the process gets descriptors.
+	stem, first *Process
+	turn        sys.Gate // of the stem, which forks once more when it opens
+	steps       int      // of both
+	armed       [][]byte // the filters
+	arrived     Slot     // filled when the first half's last call has been made
+
+	// A socket by which the program's process gets descriptors.
 	ours   int
 	theirs Slot
 }
@@ -44,11 +48,17 @@ const (
 // StandbyFiles is how many files of the program the second half can bring.
 const StandbyFiles = 40
 
-// PassCalls are the calls that the second half makes.
+// PassCalls are the calls that are made behind the filter.
 var PassCalls = map[string]bool{
-	"futex": true, "recvmsg": true, "mkdirat": true, "mknodat": true, "openat": true, "openat2": true, "move_mount": true, "mount_setattr": true,
-	"umask": true, "prlimit64": true, "setgroups": true, "setresgid": true, "setresuid": true, "capset": true, "prctl": true,
-	"ppoll": true, "landlock_add_rule": true, "landlock_restrict_self": true, "close_range": true, "rt_sigprocmask": true, "execve": true,
+	// By the stem.
+	"futex": true, "clone": true,
+	// In the first half.
+	"prctl": true, "ppoll": true, "setsid": true, "keyctl": true, "close_range": true, "fcntl": true, "dup3": true,
+	"landlock_create_ruleset": true, "landlock_add_rule": true, "faccessat": true, "openat": true,
+	"setgroups": true, "setresgid": true, "setresuid": true, "setfsgid": true, "setfsuid": true,
+	// In the second.
+	"recvmsg": true, "mkdirat": true, "mknodat": true, "openat2": true, "move_mount": true, "mount_setattr": true,
+	"umask": true, "prlimit64": true, "capset": true, "landlock_restrict_self": true, "rt_sigprocmask": true, "execve": true,
 }
 
 // NewStandby returns a standby that is not started.
@@ -57,8 +67,8 @@ func NewStandby() (*Standby, error) {
 	return s, s.Renew()
 }
 
-// Renew makes a standby new after its process has gone on and ended, with all of
-// the first half that is the same again.
+// Renew makes a standby new after both of its processes have ended, with all of
+// their steps that are the same again.
 func (s *Standby) Renew() error {
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -67,11 +77,16 @@ func (s *Standby) Renew() error {
 	s.Close()
 	s.ours, s.theirs.word = pair[0], uintptr(pair[1])
 	s.Pass = newPass()
-	s.Gate, s.filter.word, s.pass.word = sys.Gate{}, sys.None, uintptr(s.Pass)
+	s.await()
+	return nil
+}
+
+// await forgets the program that was.
+func (s *Standby) await() {
+	s.Gate, s.turn, s.arrived.word = sys.Gate{}, sys.Gate{}, sys.None
 	if s.Launch != nil {
 		s.Launch.machine.Rest, s.Launch.flat = nil, s.Launch.flat[:s.steps]
 	}
-	return nil
 }
 
 // newPass draws a pass. A test that shows what chance is good for replaces it.
@@ -93,41 +108,67 @@ func (s *Standby) Arm(filters [][]byte) {
 	}
 }
 
-// Process makes the first half. Domain are steps that make a Landlock ruleset
-// and leave it in the slot, nil for none.
-func (s *Standby) Process(dir string, life *Lifeline, domain []Step, ruleset *Slot) *Process {
-	closeLower := Step{Name: "close_range", Nr: sys.SysCloseRange, Args: []Arg{Int(0), Int(StandbyFree), Int(0)}}
-	steps := life.Steps()
-	steps = append(steps, Step{Name: "setsid", Nr: syscall.SYS_SETSID}, joinSession())
-	steps = append(steps, keep([]Arg{Result(&s.theirs, "socket"), Int(life.pidfd)}, []int{standbySocket, standbyParent})...)
-	steps = append(steps, closeLower)
-	steps = append(steps, DropBounding()...)
-	steps = append(steps, Step{Name: "chdir", Nr: syscall.SYS_CHDIR, Args: []Arg{String(dir)}})
-	steps = append(steps, resetSignals()[:1]...)
-	steps = append(steps, NoNewPrivs())
-	if domain != nil {
-		steps = append(steps, domain...)
-		steps = append(steps, keep([]Arg{Result(ruleset, "ruleset")}, []int{StandbyDomain})...)
-		steps = append(steps, closeLower)
-	}
+// Stem makes the processes and returns the stem, whose first steps are enter.
+// Domain are steps that make a Landlock ruleset and leave it in the slot, nil for
+// none.
+func (s *Standby) Stem(enter []Step, dir string, life *Lifeline, domain []Step, ruleset *Slot) *Process {
+	s.first = s.firstHalf(domain, ruleset)
+	steps := slices.Concat(life.Steps(), enter,
+		keep([]Arg{Result(&s.theirs, "socket"), Int(life.pidfd)}, []int{standbySocket, standbyParent}),
+		[]Step{closeLower()}, DropBounding(),
+		[]Step{{Name: "chdir", Nr: syscall.SYS_CHDIR, Args: []Arg{String(dir)}}},
+		resetSignals()[:1], []Step{NoNewPrivs()})
 	for _, filter := range s.armed {
 		steps = append(steps, filterStep(filter, nil))
 	}
-	steps[len(steps)-1].Into = &s.filter
-	steps = append(steps,
-		Step{Name: "futex", Nr: syscall.SYS_FUTEX, Args: []Arg{{n: sys.WordAddress(&s.filter.word), keep: s, text: "arrived"},
-			Named(sys.FutexWake, "FUTEX_WAKE"), Int(1), Null(), Null(), Result(&s.pass, "pass")}},
-		Step{Name: "await supervisor", Await: &s.Gate, Args: []Arg{{}, {}, {}, {}, {}, Result(&s.pass, "pass")}},
-		Step{Name: "go on", Resume: true})
-	s.first = &Process{Name: "program", Steps: steps}
-	return s.first
+	s.stem = &Process{Name: "stem", Steps: append(steps,
+		Step{Name: "clone", Fork: s.first, Flags: syscall.CLONE_PARENT},
+		Step{Name: "await turn", Await: &s.turn, Closes: true},
+		Step{Name: "again", Back: 2})}
+	return s.stem
 }
 
-// Start starts the launch of which the first half is a part, on the thread that
-// is to be the parent.
+func closeLower() Step {
+	return Step{Name: "close_range", Nr: sys.SysCloseRange, Args: []Arg{Int(0), Int(StandbyFree), Int(0)}}
+}
+
+// firstHalf makes the process that is to be the program. Its mounts, its filter
+// and whatever else a fork leaves as it is are the stem's.
+func (s *Standby) firstHalf(domain []Step, ruleset *Slot) *Process {
+	life := Lifeline{standbyParent}
+	steps := append(life.Steps(), Step{Name: "setsid", Nr: syscall.SYS_SETSID}, joinSession())
+	if domain != nil {
+		steps = append(steps, domain...)
+		steps = append(steps, keep([]Arg{Result(ruleset, "ruleset")}, []int{StandbyDomain})...)
+	}
+	arrived := closeLower()
+	arrived.Into = &s.arrived
+	return &Process{Name: "program", Steps: append(steps, arrived,
+		Step{Name: "futex", Nr: syscall.SYS_FUTEX, Args: []Arg{{n: sys.WordAddress(&s.arrived.word), keep: s, text: "arrived"},
+			Named(sys.FutexWake, "FUTEX_WAKE"), Int(1), Null(), Null()}},
+		Step{Name: "await supervisor", Await: &s.Gate},
+		Step{Name: "go on", Resume: true})}
+}
+
+// Start starts the launch, whose first process is the stem, on the thread that is
+// to be the parent.
 func (s *Standby) Start(l *Launch) error {
 	s.Launch, s.steps = l, len(l.flat)
+	behind := false // the filter
+	for i, f := range l.flat {
+		if behind = f.process == s.first || f.step.Fork != nil || behind; behind {
+			l.machine.Steps[i].Args[5] = uintptr(s.Pass)
+		}
+	}
 	return l.Start()
+}
+
+// Again lets the stem fork the next first half. The process before must have
+// executed its program, or be dead.
+func (s *Standby) Again() {
+	s.await()
+	s.first.proc.Renew()
+	s.turn.Set(sys.Open)
 }
 
 // keep moves descriptors to these numbers, out of each other's way first.
@@ -142,27 +183,32 @@ func keep(fds []Arg, numbers []int) []Step {
 	return append(append(aside, back...), CloseFrom(standbyParent+1))
 }
 
-// First is the process, which gets a number when it is started.
+// First is the process that is to be the program. It gets a number when it is
+// forked.
 func (s *Standby) First() *Process { return s.first }
 
-var errKilled = errors.New("killed before it could wait for a program")
+// Root is the stem.
+func (s *Standby) Root() *Process { return s.stem }
 
-// Arrive sleeps until the first half is over, and returns the error of the step
-// that ended it if it is not.
-func (s *Standby) Arrive() error {
+// Arrive sleeps until the first half is over, and reports whether the process
+// waits for its program now. Otherwise one of the two is dead.
+func (s *Standby) Arrive() bool {
 	defer s.given()
-	for sys.LoadWord(&s.filter.word) == sys.None {
-		if !s.Waits() {
-			return cmp.Or(s.Failed(), errKilled)
+	for sys.LoadWord(&s.arrived.word) == sys.None {
+		if !s.Lives() || !s.Waits() {
+			return false
 		}
-		sys.AwaitWord(&s.filter.word)
+		sys.AwaitWord(&s.arrived.word)
 	}
-	return nil
+	return true
 }
 
-// Failed waits until the process is dead and returns the error of the step that
-// ended it, if one did.
-func (s *Standby) Failed() error { return s.Launch.Wait(s.first) }
+// Failed waits until both processes are dead, or the one has become a program, and
+// returns the error of the step that ended one, if one did.
+func (s *Standby) Failed() error { return cmp.Or(s.Launch.Wait(s.stem), s.Launch.Wait(s.first)) }
+
+// Lives reports whether the stem does.
+func (s *Standby) Lives() bool { return s.stem.proc.Alive() }
 
 // given closes the process's end of the socket here.
 func (s *Standby) given() {
@@ -172,7 +218,7 @@ func (s *Standby) given() {
 	s.theirs.word = sys.None
 }
 
-// Close gives up the socket. The process must have gone on, or be dead.
+// Close gives up the socket. Both processes must be dead.
 func (s *Standby) Close() {
 	s.given()
 	if s.ours >= 0 {

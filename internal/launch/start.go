@@ -86,7 +86,7 @@ func (l *Launch) flatten(p *Process) error {
 
 // ends reports whether no step of the process can follow.
 func (s *Step) ends() bool {
-	return s.Exit || s.Resume || s.Nr == syscall.SYS_EXECVE || s.Nr == sys.SysExecveat
+	return s.Exit || s.Resume || s.Back > 0 || s.Nr == syscall.SYS_EXECVE || s.Nr == sys.SysExecveat
 }
 
 func (s *Step) raw() sys.Step {
@@ -96,7 +96,9 @@ func (s *Step) raw() sys.Step {
 		r.Op, r.Proc = sys.Fork, s.Fork.proc
 		r.Args[0] = s.Flags
 	case s.Await != nil:
-		r.Op, r.Gate = sys.Await, s.Await
+		if r.Op, r.Gate = sys.Await, s.Await; s.Closes {
+			r.Op = sys.Turnstile
+		}
 	case s.Join != nil:
 		r.Op, r.Proc = sys.Join, s.Join.proc
 	case s.Lives != nil:
@@ -105,6 +107,8 @@ func (s *Step) raw() sys.Step {
 		r.Op = sys.Exit
 	case s.Resume:
 		r.Op = sys.Resume
+	case s.Back > 0:
+		r.Op, r.Args[0] = sys.Back, uintptr(s.Back)
 	}
 	for i, a := range s.Args {
 		r.Args[i] = a.value()

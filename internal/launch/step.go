@@ -12,18 +12,20 @@ import (
 
 // Step is one action of a launch.
 type Step struct {
-	Name  string // what a SetupError calls it, usually the system call's name
-	Nr    uintptr
-	Args  []Arg
-	OK    []syscall.Errno // errors that do not fail the step, at most six
-	Must  *uintptr        // the result must be this
-	Into  *Slot           // keeps the result for a later step
-	Fork  *Process        // instead of a call: start this process
-	Flags uintptr         // of the fork
-	Await *sys.Gate       // instead of a call: wait for it
-	Join  *Process        // instead of a call: wait until it, forked before, executed its program
-	Lives *Process        // instead of a call: fail if it, which forked this one, has ended
-	Exit  bool            // instead of a call: end the process well
+	Name   string // what a SetupError calls it, usually the system call's name
+	Nr     uintptr
+	Args   []Arg
+	OK     []syscall.Errno // errors that do not fail the step, at most six
+	Must   *uintptr        // the result must be this
+	Into   *Slot           // keeps the result for a later step
+	Fork   *Process        // instead of a call: start this process
+	Flags  uintptr         // of the fork
+	Await  *sys.Gate       // instead of a call: wait for it
+	Closes bool            // it behind, for the next time
+	Join   *Process        // instead of a call: wait until it, forked before, executed its program
+	Lives  *Process        // instead of a call: fail if it, which forked this one, has ended
+	Exit   bool            // instead of a call: end the process well
+	Back   int             // instead of a call: go back so many steps
 	// Resume, instead of a call, goes on with the steps of Launch.Resume.
 	Resume bool
 
@@ -134,6 +136,8 @@ func (s Step) Text() string {
 		return "exit"
 	case s.Resume:
 		return "go on as told"
+	case s.Back > 0:
+		return fmt.Sprintf("go back %d steps", s.Back)
 	}
 	texts := make([]string, len(s.Args))
 	for i, a := range s.Args {

@@ -3,11 +3,11 @@
 #define SYS_clone	56
 #define SYS_clone3	435
 
-// func rawClone(flags uintptr, stack unsafe.Pointer, ptid, ctid *int32, m *Machine, p *Proc) (pid, errno uintptr)
+// func rawClone(flags uintptr, stack unsafe.Pointer, ptid, ctid *int32, m *Machine, p *Proc, sixth uintptr) (pid, errno uintptr)
 //
 // The child starts on a stack of its own, so parent and child cannot damage
 // each other's frames although they share memory.
-TEXT ·rawClone(SB),NOSPLIT|NOFRAME,$0-64
+TEXT ·rawClone(SB),NOSPLIT|NOFRAME,$0-72
 	MOVQ	flags+0(FP), DI
 	MOVQ	stack+8(FP), SI
 	MOVQ	ptid+16(FP), DX
@@ -15,19 +15,20 @@ TEXT ·rawClone(SB),NOSPLIT|NOFRAME,$0-64
 	MOVQ	$0, R8
 	MOVQ	m+32(FP), R12	// the kernel preserves R12 and R13
 	MOVQ	p+40(FP), R13
+	MOVQ	sixth+48(FP), R9
 	MOVQ	$SYS_clone, AX
 	SYSCALL
 	TESTQ	AX, AX
 	JEQ	child
 	CMPQ	AX, $0xfffffffffffff001
 	JLS	parent
-	MOVQ	$-1, pid+48(FP)
+	MOVQ	$-1, pid+56(FP)
 	NEGQ	AX
-	MOVQ	AX, errno+56(FP)
+	MOVQ	AX, errno+64(FP)
 	RET
 parent:
-	MOVQ	AX, pid+48(FP)
-	MOVQ	$0, errno+56(FP)
+	MOVQ	AX, pid+56(FP)
+	MOVQ	$0, errno+64(FP)
 	RET
 child:
 	JMP	·launched(SB)

@@ -3,10 +3,10 @@
 #define SYS_clone	220
 #define SYS_clone3	435
 
-// func rawClone(flags uintptr, stack unsafe.Pointer, ptid, ctid *int32, m *Machine, p *Proc) (pid, errno uintptr)
+// func rawClone(flags uintptr, stack unsafe.Pointer, ptid, ctid *int32, m *Machine, p *Proc, sixth uintptr) (pid, errno uintptr)
 //
 // As on amd64, except that arm64's clone takes tls before ctid.
-TEXT ·rawClone(SB),NOSPLIT|NOFRAME,$0-64
+TEXT ·rawClone(SB),NOSPLIT|NOFRAME,$0-72
 	MOVD	flags+0(FP), R0
 	MOVD	stack+8(FP), R1
 	MOVD	ptid+16(FP), R2
@@ -14,19 +14,20 @@ TEXT ·rawClone(SB),NOSPLIT|NOFRAME,$0-64
 	MOVD	ctid+24(FP), R4
 	MOVD	m+32(FP), R19	// the kernel preserves R19 and R20
 	MOVD	p+40(FP), R20
+	MOVD	sixth+48(FP), R5
 	MOVD	$SYS_clone, R8
 	SVC
 	CBZ	R0, child
 	CMN	$4095, R0
 	BCC	parent
-	MOVD	$-1, R5
-	MOVD	R5, pid+48(FP)
+	MOVD	$-1, R6
+	MOVD	R6, pid+56(FP)
 	NEG	R0, R0
-	MOVD	R0, errno+56(FP)
+	MOVD	R0, errno+64(FP)
 	RET
 parent:
-	MOVD	R0, pid+48(FP)
-	MOVD	ZR, errno+56(FP)
+	MOVD	R0, pid+56(FP)
+	MOVD	ZR, errno+64(FP)
 	RET
 child:
 	B	·launched(SB)

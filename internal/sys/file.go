@@ -121,6 +121,19 @@ func ReadLink(dir int, path string, buf []byte) (int, syscall.Errno) {
 	return max(n, 0), errnoOf(err)
 }
 
+// NextInode makes a file without a name in a directory, drops it, and returns its
+// inode number. The directory stays as it is.
+func NextInode(dir string) (uint64, error) {
+	fd, err := syscall.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer syscall.Close(fd)
+	var st syscall.Stat_t
+	err = syscall.Fstat(fd, &st)
+	return st.Ino, err
+}
+
 // StatFile describes the file behind fd, which may be an O_PATH descriptor.
 func StatFile(fd int) (FileStat, syscall.Errno) {
 	return statx(fd, "", unix.AT_EMPTY_PATH)

@@ -18,11 +18,16 @@ const (
 	// Call makes the system call Nr.
 	Call Op = iota
 	// Fork clones Proc with the flags of Args[0]; it runs the steps from
-	// Proc.Start on, on a stack of its own.
+	// Proc.Start on, on a stack of its own. The call has Args[5] in the register of
+	// its sixth argument, which the kernel does not read.
 	Fork
 	// Await sleeps until Gate is open. If the gate is aborted the step
 	// fails with ECANCELED.
 	Await
+	// Turnstile is Await, and closes the gate again behind who passes.
+	Turnstile
+	// Back goes on Args[0] steps before this one.
+	Back
 	// Join sleeps until Proc, forked by an earlier step of the same process,
 	// has executed its program. If it failed, so does the step: ECANCELED.
 	Join
@@ -58,7 +63,7 @@ type Step struct {
 	Into   *uintptr   // where the result goes, if anywhere; None for an error
 	If     *uintptr   // where not nil: the step is skipped if this points to None
 	Unless *uintptr   // where not nil: the step is skipped if this does not
-	Gate   *Gate      // Await
+	Gate   *Gate      // Await, Turnstile
 	Proc   *Proc      // Fork, Join, Lives
 }
 
@@ -123,10 +128,11 @@ func beforeFork()
 func afterFork()
 
 // rawClone clones the calling thread's process. The parent gets the PID or an
-// error; the child continues on stack in runSteps(m, p).
-func rawClone(flags uintptr, stack unsafe.Pointer, ptid, ctid *int32, m *Machine, p *Proc) (pid, errno uintptr)
+// error; the child continues on stack in runSteps(m, p). Sixth is what the
+// register of a sixth argument holds, for a filter.
+func rawClone(flags uintptr, stack unsafe.Pointer, ptid, ctid *int32, m *Machine, p *Proc, sixth uintptr) (pid, errno uintptr)
 
-// rawClone3 is the same for what only clone3 can do.
+// rawClone3 is the same, without sixth, for what only clone3 can do.
 func rawClone3(args *cloneArgs, size uintptr, m *Machine, p *Proc) (pid, errno uintptr)
 
 // launched is where both let the child begin.
@@ -139,10 +145,10 @@ func launched()
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func (p *Proc) clone(flags uintptr, m *Machine) (pid, errno uintptr) {
+func (p *Proc) clone(flags uintptr, m *Machine, sixth uintptr) (pid, errno uintptr) {
 	flags |= cloneFlags
 	if p.Cgroup == 0 {
-		return rawClone(flags, p.top(), &p.tid, &p.live, m, p)
+		return rawClone(flags, p.top(), &p.tid, &p.live, m, p, sixth)
 	}
 	// A process that is born into a cgroup costs no more than another. One that
 	// is moved there waits for a grace period of RCU, 10 ms on an idle machine,
@@ -166,13 +172,16 @@ func (m *Machine) Start() syscall.Errno {
 	// All signals stay blocked in the child until a step unblocks them: a
 	// handler of the Go runtime must never run there.
 	beforeFork()
-	_, errno := m.Main.clone(0, m)
+	_, errno := m.Main.clone(0, m, 0)
 	afterFork()
 	if errno != 0 {
 		m.Main.live = 0
 	}
 	return syscall.Errno(errno)
 }
+
+// Renew makes p, which has been waited for, ready to be forked once more.
+func (p *Proc) Renew() { p.prepare() }
 
 func (p *Proc) prepare() {
 	p.tid, p.live, p.failed, p.errno = 0, 1, 0, 0
@@ -257,6 +266,10 @@ func runSteps(m *Machine, p *Proc) {
 		case s.Op == Resume:
 			s, pc = unsafe.SliceData(m.Rest), int32(len(m.Steps))-1
 			continue
+		case s.Op == Back:
+			n := s.Args[0]
+			s, pc = (*Step)(unsafe.Add(unsafe.Pointer(s), -int(n*unsafe.Sizeof(Step{})))), pc-int32(n)-1
+			continue
 		case s.If != nil && *s.If == None || s.Unless != nil && *s.Unless != None:
 			r = None
 		default:
@@ -289,9 +302,13 @@ func takeStep(m *Machine, s *Step) (r, errno uintptr) {
 			errno = uintptr(syscall.ECHILD)
 		}
 	case Fork:
-		r, errno = s.Proc.clone(s.Args[0], m)
+		r, errno = s.Proc.clone(s.Args[0], m, s.sixth())
 	case Await:
 		errno = s.Gate.await(s.sixth())
+	case Turnstile:
+		if errno = s.Gate.await(s.sixth()); errno == 0 {
+			s.Gate.word = Closed
+		}
 	case Join:
 		errno = s.Proc.join()
 	case Lives:

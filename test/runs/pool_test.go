@@ -2,11 +2,15 @@ package runs
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/belljar/belljar"
 	"github.com/belljar/belljar/internal/testkit"
@@ -198,6 +202,32 @@ func TestPooledClose(t *testing.T) {
 		}
 		if err := r.Close(); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// TestPooledCancelled proves that a run which was ended at whatever moment of its
+// start leaves none of its files to the next program in the container.
+func TestPooledCancelled(t *testing.T) {
+	testkit.Parked(t)
+	p := policy.Judge()
+	runner := belljar.NewRunner(belljar.Options{Policy: p, Supervisor: belljar.NoOne, Unshare: belljar.On, Cgroup: belljar.Off, Containers: 1})
+	defer runner.Close()
+	args := testkit.Program(t, "c/echo", "dynamic")
+	dice := rand.New(rand.NewPCG(1, 2))
+	for i := range 200 {
+		ctx, cancel := context.WithCancel(context.Background())
+		timer := time.AfterFunc(time.Duration(dice.IntN(1000))*time.Microsecond, cancel)
+		_, err := runner.Run(ctx, belljar.Command{Args: args, Stdin: strings.NewReader("another's\n"), Stdout: io.Discard})
+		if timer.Stop(); err != nil && !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		cancel()
+		var out strings.Builder
+		want := fmt.Sprintf("own %d\n", i)
+		res, err := runner.Run(context.Background(), belljar.Command{Args: args, Stdin: strings.NewReader(want), Stdout: &out})
+		if err != nil || res.Verdict != belljar.OK || out.String() != want {
+			t.Fatalf("run %d: %+v, %v, output %q, want %q", i, brief(res), err, out.String(), want)
 		}
 	}
 }

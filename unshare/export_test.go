@@ -1,0 +1,11 @@
+package unshare
+
+import "testing"
+
+// TrustPlaces switches off the look at what a program has done to its file
+// systems until the test ends.
+func TrustPlaces(t *testing.T) {
+	before := unchanged
+	unchanged = func(now, before []place) bool { return true }
+	t.Cleanup(func() { unchanged = before })
+}
