@@ -63,8 +63,8 @@ func (p *plan) begin(c *unshare.Parked) error {
 		return c.Begin(next, nil)
 	}
 	return c.Begin(next, func(enter []launch.Step) *launch.Process {
-		rules, ruleset := p.landlock.Begin(p.uid, p.gid, launch.StandbyFree)
-		return next.Stem(enter, p.dir, life, rules, ruleset)
+		once, each, ruleset := p.landlock.Begin(p.uid, p.gid, launch.StandbyAside)
+		return next.Stem(enter, p.dir, life, once, each, ruleset)
 	})
 }
 

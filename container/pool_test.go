@@ -153,7 +153,7 @@ func TestDeadStandby(t *testing.T) {
 			return err
 		}
 		next.Arm([][]byte{allowAll})
-		return c.Begin(next, func(enter []launch.Step) *launch.Process { return next.Stem(enter, "/", life, nil, nil) })
+		return c.Begin(next, func(enter []launch.Step) *launch.Process { return next.Stem(enter, "/", life, nil, nil, nil) })
 	}})
 	c, err := p.Get()
 	if err != nil {

@@ -19,26 +19,30 @@ func (r Ruleset) Steps() []launch.Step {
 		return nil
 	}
 	s := newStepper(&r)
-	s.create(&r, allAbove)
+	s.create(&r)
+	s.sweep(&r)
 	s.rules(&r)
 	s.restrict(&r)
 	// All that is open closes when the program is executed.
 	return s.steps
 }
 
-// Begin are the steps of a first half: they make the ruleset and leave its
-// descriptor in the slot. No descriptor above highest is touched. They are taken
-// as root, on behalf of the user by whose rights rules count.
-func (r Ruleset) Begin(uid, gid, highest int) ([]launch.Step, *launch.Slot) {
+// Begin are the steps of launches in two halves before the second: those of once
+// find what rules are about, and keep it open from the descriptor aside on; those
+// of each make a ruleset of it, time and again, and leave its descriptor in the
+// slot. The former are taken as root, on behalf of the user by whose rights rules
+// count.
+func (r Ruleset) Begin(uid, gid, aside int) (once, each []launch.Step, slot *launch.Slot) {
 	if !r.Handles() {
-		return nil, nil
+		return nil, nil, nil
 	}
-	s := newStepper(&r)
-	slot := s.create(&r, launch.Int(highest))
+	s, rules := newStepper(&r), newStepper(&r)
+	slot = rules.create(&r)
+	s.ruleset, s.apart, s.aside = rules.ruleset, rules, launch.Int(aside)
 	s.as(uid, gid)
 	s.rules(&r)
 	s.as(0, 0)
-	return s.steps, slot
+	return s.steps, rules.steps, slot
 }
 
 // End are the steps of the second half: they add the rules that [Ruleset.With]
@@ -70,8 +74,8 @@ func (s *stepper) as(uid, gid int) {
 // rules adds the rules on paths, files and ports.
 func (s *stepper) rules(r *Ruleset) {
 	for i := range r.Paths {
-		if (i+1)%perClose == 0 {
-			s.add(launch.Step{Name: "close_range", Nr: sys.SysCloseRange, Args: s.args(s.first, s.last, zero)})
+		if (i+1)%perClose == 0 && s.apart == nil {
+			s.add(launch.Step{Name: "close_range", Nr: sys.SysCloseRange, Args: s.args(s.first, allAbove, zero)})
 		}
 		s.path(&r.Paths[i])
 	}
@@ -99,8 +103,12 @@ type stepper struct {
 	room    []launch.Arg
 	records map[Rights]string
 	ruleset launch.Arg
-	// Descriptors from first to last may be closed at any time.
-	first, last launch.Arg
+	first   launch.Arg // descriptors from this one on may be closed at any time
+
+	// Where rules are added by somebody else: who, and from which descriptor on
+	// is kept what they are about.
+	apart *stepper
+	aside launch.Arg
 }
 
 func newStepper(r *Ruleset) *stepper {
@@ -110,18 +118,22 @@ func newStepper(r *Ruleset) *stepper {
 }
 
 // create makes the ruleset; the slot gets its descriptor.
-func (s *stepper) create(r *Ruleset, last launch.Arg) *launch.Slot {
+func (s *stepper) create(r *Ruleset) *launch.Slot {
 	domain := new(launch.Slot)
-	s.ruleset, s.last = launch.Result(domain, "ruleset"), last
+	s.ruleset = launch.Result(domain, "ruleset")
 	create := r.create()
 	create.Into = domain
 	s.add(create)
+	return domain
+}
+
+// sweep finds the first descriptor of the many that rules open.
+func (s *stepper) sweep(r *Ruleset) {
 	if len(r.Paths) >= perClose {
 		first := new(launch.Slot)
 		s.first = launch.Result(first, "first")
 		s.add(launch.Step{Name: "openat", Nr: syscall.SYS_OPENAT, Into: first, Args: s.args(cwd, root, openDir)})
 	}
-	return domain
 }
 
 func (s *stepper) add(steps ...launch.Step) { s.steps = append(s.steps, steps...) }
@@ -200,10 +212,21 @@ func (s *stepper) open(name, flags launch.Arg, rights Rights, when, unless *laun
 		s.records[rights] = text
 	}
 	slot, record := launch.Record(uintptr(rights), text)
-	s.add(
-		launch.Step{Name: "openat", Nr: syscall.SYS_OPENAT, Into: slot, OK: notThere, If: when, Unless: unless, Args: s.args(cwd, name, flags)},
-		s.rule(record, slot))
+	s.add(launch.Step{Name: "openat", Nr: syscall.SYS_OPENAT, Into: slot, OK: notThere, If: when, Unless: unless, Args: s.args(cwd, name, flags)})
+	if s.apart != nil {
+		s.add(launch.Step{Name: "fcntl", Nr: syscall.SYS_FCNTL, Into: slot, If: slot,
+			Args: s.args(launch.Result(slot, "it"), launch.Named(sys.FDupfdCloexec, "F_DUPFD_CLOEXEC"), s.aside)})
+	}
+	s.adder().add(s.rule(record, slot))
 	return slot
+}
+
+// adder makes the steps that add rules.
+func (s *stepper) adder() *stepper {
+	if s.apart != nil {
+		return s.apart
+	}
+	return s
 }
 
 func (s *stepper) rule(rule launch.Arg, when *launch.Slot) launch.Step {
@@ -215,13 +238,13 @@ func (s *stepper) file(f FileRule) {
 	// struct landlock_path_beneath_attr is packed: 8 bytes of rights, 4 of descriptor.
 	attr := binary.NativeEndian.AppendUint64(nil, uint64(f.Access))
 	attr = binary.NativeEndian.AppendUint32(attr, uint32(f.FD))
-	s.add(s.rule(launch.Memory(attr, fmt.Sprintf("{%s, %d}", names(FS, f.Access), f.FD)), nil))
+	s.adder().add(s.rule(launch.Memory(attr, fmt.Sprintf("{%s, %d}", names(FS, f.Access), f.FD)), nil))
 }
 
 // port grants rights to a port. struct landlock_net_port_attr is two words.
 func (s *stepper) port(p PortRule) {
 	attr := binary.NativeEndian.AppendUint64(nil, uint64(p.Access))
 	attr = binary.NativeEndian.AppendUint64(attr, uint64(p.Port))
-	s.add(launch.Step{Name: "landlock_add_rule", Nr: sys.SysLandlockAddRule, Args: s.args(s.ruleset,
+	s.adder().add(launch.Step{Name: "landlock_add_rule", Nr: sys.SysLandlockAddRule, Args: s.args(s.ruleset,
 		launch.Named(sys.LandlockRuleNetPort, "NET_PORT"), launch.Memory(attr, fmt.Sprintf("{%s, %d}", names(Net, p.Access), p.Port)), zero)})
 }

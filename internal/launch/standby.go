@@ -39,10 +39,11 @@ type Standby struct {
 // Numbers of descriptors in the process, which are out of the way of those that
 // its program gets.
 const (
-	StandbyFree   = 59 // and all below are free
+	standbyFree   = 59 // and all below are free
 	standbySocket = 60
 	StandbyDomain = 61 // the Landlock ruleset, without what is known later
 	standbyParent = 62 // the pidfd of Belljar
+	StandbyAside  = 63 // and all above are the stem's own
 )
 
 // StandbyFiles is how many files of the program the second half can bring.
@@ -54,10 +55,9 @@ var PassCalls = map[string]bool{
 	"futex": true, "clone": true,
 	// In the first half.
 	"prctl": true, "ppoll": true, "setsid": true, "keyctl": true, "close_range": true, "fcntl": true, "dup3": true,
-	"landlock_create_ruleset": true, "landlock_add_rule": true, "faccessat": true, "openat": true,
-	"setgroups": true, "setresgid": true, "setresuid": true, "setfsgid": true, "setfsuid": true,
+	"landlock_create_ruleset": true, "landlock_add_rule": true,
 	// In the second.
-	"recvmsg": true, "mkdirat": true, "mknodat": true, "openat2": true, "move_mount": true, "mount_setattr": true,
+	"recvmsg": true, "mkdirat": true, "mknodat": true, "openat": true, "openat2": true, "setgroups": true, "setresgid": true, "setresuid": true, "move_mount": true, "mount_setattr": true,
 	"umask": true, "prlimit64": true, "capset": true, "landlock_restrict_self": true, "rt_sigprocmask": true, "execve": true,
 }
 
@@ -108,14 +108,15 @@ func (s *Standby) Arm(filters [][]byte) {
 	}
 }
 
-// Stem makes the processes and returns the stem, whose first steps are enter.
-// Domain are steps that make a Landlock ruleset and leave it in the slot, nil for
-// none.
-func (s *Standby) Stem(enter []Step, dir string, life *Lifeline, domain []Step, ruleset *Slot) *Process {
-	s.first = s.firstHalf(domain, ruleset)
+// Stem makes the processes and returns the stem, whose first steps are enter and
+// whose directory is dir. Each are steps by which each program's process makes a
+// Landlock ruleset and leaves it in the slot, nil for none; the stem has taken
+// those of once before, which keep descriptors from StandbyAside on.
+func (s *Standby) Stem(enter []Step, dir string, life *Lifeline, once, each []Step, ruleset *Slot) *Process {
+	s.first = s.firstHalf(each, ruleset)
 	steps := slices.Concat(life.Steps(), enter,
 		keep([]Arg{Result(&s.theirs, "socket"), Int(life.pidfd)}, []int{standbySocket, standbyParent}),
-		[]Step{closeLower()}, DropBounding(),
+		once, []Step{closeLower()}, DropBounding(),
 		[]Step{{Name: "chdir", Nr: syscall.SYS_CHDIR, Args: []Arg{String(dir)}}},
 		resetSignals()[:1], []Step{NoNewPrivs()})
 	for _, filter := range s.armed {
@@ -129,7 +130,7 @@ func (s *Standby) Stem(enter []Step, dir string, life *Lifeline, domain []Step, 
 }
 
 func closeLower() Step {
-	return Step{Name: "close_range", Nr: sys.SysCloseRange, Args: []Arg{Int(0), Int(StandbyFree), Int(0)}}
+	return Step{Name: "close_range", Nr: sys.SysCloseRange, Args: []Arg{Int(0), Int(standbyFree), Int(0)}}
 }
 
 // firstHalf makes the process that is to be the program. Its mounts, its filter
@@ -177,10 +178,10 @@ func keep(fds []Arg, numbers []int) []Step {
 	for i, fd := range fds {
 		slot := new(Slot)
 		aside = append(aside, Step{Name: "fcntl", Nr: syscall.SYS_FCNTL, Into: slot,
-			Args: []Arg{fd, Named(sys.FDupfdCloexec, "F_DUPFD_CLOEXEC"), Int(standbyParent + 1)}})
+			Args: []Arg{fd, Named(sys.FDupfdCloexec, "F_DUPFD_CLOEXEC"), Int(StandbyAside)}})
 		back = append(back, Step{Name: "dup3", Nr: syscall.SYS_DUP3, Args: []Arg{Result(slot, "it"), Int(numbers[i]), Named(syscall.O_CLOEXEC, "O_CLOEXEC")}})
 	}
-	return append(append(aside, back...), CloseFrom(standbyParent+1))
+	return append(append(aside, back...), CloseFrom(StandbyAside))
 }
 
 // First is the process that is to be the program. It gets a number when it is
