@@ -35,7 +35,7 @@ var bars = []measure.Bar{
 		Why: "each file is one call that waits for its answer, and the floor's time for that is most of the bar; Belljar makes one call for it besides reading the name. Where a policy lets everything be looked at (stat: /**) these calls do not trap at all. Next: nothing but fewer stops."},
 	{ID: "pooled", What: "library run, pooled / bare vfork+exec+wait", Group: "start",
 		Over: []string{"unshare, pooled"}, Under: "native", AtMost: 1.5,
-		Why: "a run is about 360 system calls of Belljar's and its launch's, two thirds of them beside the run before; what a run waits for is half Go, half its launch's last calls, and flat. A process behind the filter that forks what runs would save a seventh of the CPU time and live beside the program, in Belljar's memory. Next: keep for each program what a plan makes of it."},
+		Why: "half of it is the program's own execve, page faults and end, as natively; the rest is its launch's last twenty calls, two stops of the tracer, which measure it, and Go that plans and reads the result, none of which is large. Next: keep for each program what a plan makes of it."},
 	{ID: "pooled-gosandbox", What: "library run, pooled / go-sandbox container runner", Group: "start",
 		Over: []string{"unshare, pooled"}, Under: "go-sandbox container", AtMost: 0.5,
 		Why: "as above. go-sandbox's container runs one process after another from its init, with a filter of a few instructions, and without Landlock."},

@@ -1,5 +1,5 @@
-// Leaves what it can for the next program ("leave") and sees that it is there,
-// or looks for it ("find"). Its process number tells whether it is the first in
+// Leaves what it can for the next program ("leave"), or what is neither a file nor
+// an IPC object ("leave-else"), and sees that it is there, or looks for it ("find"). Its process number tells whether it is the first in
 // its namespace.
 //
 // run: in=unshare policy=observe args="find" verdict=ok contains="found nothing\n"
@@ -234,22 +234,23 @@ static const struct {
 	const char *name;
 	void (*leave)(void);
 	int (*find)(void);
+	int lasts; // without a process that keeps it
 } kinds[] = {
-	{"file", leave_file, find_file},
-	{"directory", leave_dir, find_dir},
-	{"symbolic link", leave_link, find_link},
-	{"FIFO", leave_fifo, find_fifo},
-	{"used space", leave_space, find_space},
-	{"shared memory", leave_shm, find_shm},
-	{"named semaphore", leave_named, find_named},
-	{"SysV shared memory", leave_sysv_shm, find_sysv_shm},
-	{"SysV semaphores", leave_sysv_sem, find_sysv_sem},
-	{"SysV message queue", leave_sysv_msg, find_sysv_msg},
-	{"message queue", leave_queue, find_queue},
+	{"file", leave_file, find_file, 1},
+	{"directory", leave_dir, find_dir, 1},
+	{"symbolic link", leave_link, find_link, 1},
+	{"FIFO", leave_fifo, find_fifo, 1},
+	{"used space", leave_space, find_space, 1},
+	{"shared memory", leave_shm, find_shm, 1},
+	{"named semaphore", leave_named, find_named, 1},
+	{"SysV shared memory", leave_sysv_shm, find_sysv_shm, 1},
+	{"SysV semaphores", leave_sysv_sem, find_sysv_sem, 1},
+	{"SysV message queue", leave_sysv_msg, find_sysv_msg, 1},
+	{"message queue", leave_queue, find_queue, 1},
 	{"lock", leave_flock, find_flock},
 	{"record lock", leave_record, find_record},
 	{"abstract socket", leave_abstract, find_abstract},
-	{"socket in a directory", leave_path, find_path},
+	{"socket in a directory", leave_path, find_path, 1},
 	{"port", leave_port, find_port},
 	{"process", leave_process, find_process},
 	{"stopped process", leave_stopped, find_stopped},
@@ -271,8 +272,12 @@ static const struct {
 };
 
 int main(int argc, char **argv) {
-	int leave = strcmp(argv[1], "leave") == 0, found = 0, all = sizeof kinds / sizeof kinds[0];
+	int leave = strncmp(argv[1], "leave", 5) == 0, others = strcmp(argv[1], "leave-else") == 0;
+	int found = 0, all = sizeof kinds / sizeof kinds[0], tried = 0;
 	for (int i = 0; i < all; i++) {
+		if (others && kinds[i].lasts)
+			continue;
+		tried++;
 		if (leave)
 			kinds[i].leave();
 		if (kinds[i].find())
@@ -281,7 +286,7 @@ int main(int argc, char **argv) {
 			printf("could not leave %s: %s\n", kinds[i].name, strerror(errno));
 	}
 	if (leave)
-		printf("left %d of %d\n", found, all);
+		printf("left %d of %d\n", found, tried);
 	else if (!found)
 		printf("found nothing\n");
 	printf("first %d\n", getpid() <= 2);
