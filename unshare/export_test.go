@@ -1,6 +1,16 @@
 package unshare
 
-import "testing"
+import (
+	"os"
+	"testing"
+)
+
+// BeSleeper does not return in a process that is to be the sleeper.
+func BeSleeper() {
+	if os.Getenv(sleeper) != "" {
+		sleepInSandbox()
+	}
+}
 
 // TrustPlaces switches off the look at what a program has done to its file
 // systems until the test ends.

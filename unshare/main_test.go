@@ -1,10 +1,8 @@
 package unshare
 
 import (
-	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"syscall"
 	"testing"
@@ -16,31 +14,6 @@ import (
 // sleeper tells this test program to be a Belljar that runs a sandbox around
 // sleep and waits to be killed.
 const sleeper = "UNSHARE_TEST_SLEEPER"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(sleeper) != "" {
-		sleepInSandbox()
-	}
-	if _, err := Available(); err != nil {
-		fmt.Fprintln(os.Stderr, "no sandbox on this host:", err, "-", Fix(err))
-		os.Exit(1)
-	}
-	before := openFiles()
-	code := m.Run()
-	if after := openFiles(); after > before+1 { // the sealed init stays
-		fmt.Fprintf(os.Stderr, "%d descriptors open before the tests, %d after\n", before, after)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func openFiles() int {
-	names, err := filepath.Glob("/proc/self/fd/*")
-	if err != nil {
-		panic(err)
-	}
-	return len(names)
-}
 
 // ownSpec is the sandbox that this process may make, for the user that a
 // program gets: as root nobody, else the own one.

@@ -2,6 +2,8 @@ package unshare_test
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -11,6 +13,17 @@ import (
 	"github.com/belljar/belljar/policy"
 	"github.com/belljar/belljar/unshare"
 )
+
+func TestMain(m *testing.M) {
+	unshare.BeSleeper()
+	if _, err := unshare.Available(); err != nil {
+		fmt.Fprintln(os.Stderr, "no sandbox on this host:", err, "-", unshare.Fix(err))
+		os.Exit(1)
+	}
+	// Belljar opens a few descriptors once and keeps them, which is no leak.
+	_, _ = belljar.Run(context.Background(), belljar.Command{Args: []string{"/bin/true"}}, belljar.Options{})
+	testkit.Main(m)
+}
 
 // touches runs c/touch time and again in one parked sandbox.
 type touches struct {
