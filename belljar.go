@@ -96,7 +96,8 @@ type Options struct {
 	// directory. Their programs lie in directories that the private root shows,
 	// below /tmp, or below the same directory of / as the first command's, if the
 	// root shows nothing else in that; the others see it, and it is empty. Nothing
-	// that a program leaves is there for the next, but process numbers go on
-	// counting. Who sets it closes the Runner.
+	// that a program leaves is there for the next, but numbers of processes and of
+	// inodes go on counting. A parked sandbox may keep its last program's file open,
+	// and what it lies on busy. Who sets it closes the Runner.
 	Containers int
 }

@@ -63,16 +63,12 @@ func (p *plan) begin(c *unshare.Parked) error {
 		return c.Begin(next, nil)
 	}
 	return c.Begin(next, func(enter []launch.Step) *launch.Process {
-		once, each, ruleset := p.landlock.Begin(p.uid, p.gid, launch.StandbyAside)
+		once, each, ruleset := p.landlock.Begin(p.uid, p.gid, launch.StandbyFree, launch.StandbyAside)
 		return next.Stem(enter, p.dir, life, once, each, ruleset)
 	})
 }
 
 // again begins the next launch in a container that the last run left as it was.
 func (p *plan) again(c *unshare.Parked) bool {
-	if p.runner.leavesObjects {
-		return false
-	}
-	defer keepDumpable()()
-	return c.Again()
+	return !p.runner.leavesObjects && c.Again()
 }

@@ -28,17 +28,18 @@ func (r Ruleset) Steps() []launch.Step {
 }
 
 // Begin are the steps of launches in two halves before the second: those of once
-// find what rules are about, and keep it open from the descriptor aside on; those
-// of each make a ruleset of it, time and again, and leave its descriptor in the
-// slot. The former are taken as root, on behalf of the user by whose rights rules
+// find what rules are about, and keep it open from the descriptor aside on, using
+// those up to free; those of each make a ruleset of it, time and again, and leave its
+// descriptor in the slot. The former are taken as root, on behalf of the user by whose rights rules
 // count.
-func (r Ruleset) Begin(uid, gid, aside int) (once, each []launch.Step, slot *launch.Slot) {
+func (r Ruleset) Begin(uid, gid, free, aside int) (once, each []launch.Step, slot *launch.Slot) {
 	if !r.Handles() {
 		return nil, nil, nil
 	}
 	s, rules := newStepper(&r), newStepper(&r)
 	slot = rules.create(&r)
 	s.ruleset, s.apart, s.aside = rules.ruleset, rules, launch.Int(aside)
+	s.first, s.last = zero, launch.Int(free)
 	s.as(uid, gid)
 	s.rules(&r)
 	s.as(0, 0)
@@ -65,8 +66,9 @@ func (s *stepper) as(uid, gid int) {
 	if uid != 0 || gid != 0 {
 		s.add(launch.Step{Name: "setgroups", Nr: syscall.SYS_SETGROUPS, Args: s.args(zero, launch.Null())})
 	}
-	s.add(launch.Step{Name: "setfsgid", Nr: syscall.SYS_SETFSGID, Args: s.args(launch.Int(gid))},
-		launch.Step{Name: "setresgid", Nr: sys.SysSetresgid, Args: s.args(launch.Int(gid), unchanged, unchanged)},
+	// setresgid and setresuid make the IDs for files those that are effective, again.
+	s.add(launch.Step{Name: "setresgid", Nr: sys.SysSetresgid, Args: s.args(launch.Int(gid), unchanged, unchanged)},
+		launch.Step{Name: "setfsgid", Nr: syscall.SYS_SETFSGID, Args: s.args(launch.Int(gid))},
 		launch.Step{Name: "setresuid", Nr: sys.SysSetresuid, Args: s.args(launch.Int(uid), unchanged, unchanged)},
 		launch.Step{Name: "setfsuid", Nr: syscall.SYS_SETFSUID, Args: s.args(launch.Int(uid))})
 }
@@ -74,8 +76,8 @@ func (s *stepper) as(uid, gid int) {
 // rules adds the rules on paths, files and ports.
 func (s *stepper) rules(r *Ruleset) {
 	for i := range r.Paths {
-		if (i+1)%perClose == 0 && s.apart == nil {
-			s.add(launch.Step{Name: "close_range", Nr: sys.SysCloseRange, Args: s.args(s.first, allAbove, zero)})
+		if (i+1)%perClose == 0 {
+			s.add(launch.Step{Name: "close_range", Nr: sys.SysCloseRange, Args: s.args(s.first, s.last, zero)})
 		}
 		s.path(&r.Paths[i])
 	}
@@ -103,7 +105,8 @@ type stepper struct {
 	room    []launch.Arg
 	records map[Rights]string
 	ruleset launch.Arg
-	first   launch.Arg // descriptors from this one on may be closed at any time
+	// Descriptors from first to last may be closed at any time.
+	first, last launch.Arg
 
 	// Where rules are added by somebody else: who, and from which descriptor on
 	// is kept what they are about.
@@ -131,7 +134,7 @@ func (s *stepper) create(r *Ruleset) *launch.Slot {
 func (s *stepper) sweep(r *Ruleset) {
 	if len(r.Paths) >= perClose {
 		first := new(launch.Slot)
-		s.first = launch.Result(first, "first")
+		s.first, s.last = launch.Result(first, "first"), allAbove
 		s.add(launch.Step{Name: "openat", Nr: syscall.SYS_OPENAT, Into: first, Args: s.args(cwd, root, openDir)})
 	}
 }

@@ -26,9 +26,14 @@ func sleepInSandbox() {
 	time.Sleep(time.Hour) // select {} would be a deadlock that ends it
 }
 
-func TestSandboxDiesWithBelljar(t *testing.T) {
+func TestSandboxDiesWithBelljar(t *testing.T) { DiesWith(t, sleeper, 2) }
+
+// DiesWith kills this test program, which is told by a variable what to be, and
+// expects that at least so many processes, whose numbers it prints, die with it.
+func DiesWith(t *testing.T, variable string, atLeast int) {
+	t.Helper()
 	cmd := exec.Command("/proc/self/exe", "-test.run=^$")
-	cmd.Env = append(os.Environ(), sleeper+"=1")
+	cmd.Env = append(os.Environ(), variable+"=1")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -53,6 +58,9 @@ func TestSandboxDiesWithBelljar(t *testing.T) {
 			t.Fatalf("process %d is not there before the kill", pid)
 		}
 		pids = append(pids, pid)
+	}
+	if len(pids) < atLeast {
+		t.Fatalf("only %d processes: %v", len(pids), pids)
 	}
 	cmd.Process.Kill() // SIGKILL: nothing of Belljar's runs any more
 	for _, pid := range pids {

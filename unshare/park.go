@@ -25,15 +25,10 @@ type Parked struct {
 	pidfd    *os.File
 	children *os.File // in /proc, of init; nil: not there
 
-	stem   *launch.Standby // forks one program after another; nil: nothing does
-	next   *launch.Standby // the same, if it waits for the next program
-	former *launch.Standby // the one before, whose launch can be started again
-
-	adopts   bool    // the stem has the mounts of its first program
-	adopted  []Mount // those
-	from     []inode // what they show
-	started  bool    // the last program
-	pristine []place // when the first did
+	stem   *stem           // nil: none
+	former *launch.Standby // of the stem before, whose launch can be started again
+	shown  []Mount         // what the last program wanted beside the parked root
+	fickle bool            // it was something else than a stem had, and has changed since
 }
 
 // CanPark reports whether a sandbox can wait for programs: only root can enter
@@ -111,7 +106,7 @@ func (p *Parked) End() error {
 // waits for its program. Processes that have just been killed may still wait for
 // init to reap them, so they have a moment to go.
 func (p *Parked) Empty() bool {
-	if p.next != nil && !p.next.Waits() {
+	if p.stem != nil && p.stem.waits && !p.stem.Waits() {
 		return false // somebody has killed it, and it is to be reaped
 	}
 	for wait := 50 * time.Microsecond; wait < 100*time.Millisecond; wait *= 2 {
@@ -137,7 +132,7 @@ func (p *Parked) Alive() bool { return sys.PidfdAlive(int(p.pidfd.Fd())) }
 // something behind, because it never came to its start.
 func (p *Parked) Sandbox(s *Spec, program *launch.Process, parent *launch.Lifeline, release func(ok bool)) (*Sandbox, error) {
 	p.endStem() // nothing waits beside a program
-	before, mounts, err := p.ownSteps(p.more(s))
+	before, mounts, err := p.ownSteps(p.wants(s))
 	if err != nil {
 		return nil, err
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/belljar/belljar"
 	"github.com/belljar/belljar/internal/testkit"
@@ -16,6 +18,9 @@ import (
 
 func TestMain(m *testing.M) {
 	unshare.BeSleeper()
+	if os.Getenv(keeper) != "" {
+		keepParked()
+	}
 	if _, err := unshare.Available(); err != nil {
 		fmt.Fprintln(os.Stderr, "no sandbox on this host:", err, "-", unshare.Fix(err))
 		os.Exit(1)
@@ -25,6 +30,37 @@ func TestMain(m *testing.M) {
 	testkit.Main(m)
 }
 
+// keeper tells this test program to be a Belljar that keeps a parked sandbox.
+const keeper = "UNSHARE_TEST_KEEPER"
+
+// keepParked prints the numbers of all processes that wait for a program, and
+// sleeps.
+func keepParked() {
+	r := belljar.NewRunner(belljar.Options{Unshare: belljar.On, Cgroup: belljar.Off, Containers: 1})
+	for range 3 {
+		if res, err := r.Run(context.Background(), belljar.Command{Args: []string{"/bin/true"}}); err != nil {
+			fmt.Fprintln(os.Stderr, res, err)
+			os.Exit(1)
+		}
+	}
+	time.Sleep(100 * time.Millisecond) // what goes on beside
+	var all []byte
+	lists, _ := filepath.Glob("/proc/self/task/*/children")
+	for _, list := range lists {
+		b, _ := os.ReadFile(list)
+		all = append(all, b...)
+	}
+	fmt.Println(string(all))
+	time.Sleep(time.Hour)
+}
+
+// Nothing that waits for a program outlives Belljar: init, the stem, and what it
+// has forked.
+func TestParkedDiesWithBelljar(t *testing.T) {
+	testkit.Parked(t)
+	unshare.DiesWith(t, keeper, 3)
+}
+
 // touches runs c/touch time and again in one parked sandbox.
 type touches struct {
 	t      *testing.T
@@ -32,12 +68,16 @@ type touches struct {
 	args   []string
 }
 
-func newTouches(t *testing.T, s belljar.Supervisor, objects bool) *touches {
+// objects are the calls that make IPC objects.
+var objects = []string{"shmget", "semget", "msgget", "mq_open"}
+
+// newTouches lets programs make IPC objects by none of the calls but one.
+func newTouches(t *testing.T, s belljar.Supervisor, but string) *touches {
 	t.Helper()
 	testkit.Parked(t)
 	p := policy.Observe()
-	if !objects {
-		for _, call := range []string{"shmget", "semget", "msgget", "mq_open"} {
+	for _, call := range objects {
+		if call != but {
 			p.Rules = append([]policy.Rule{{Call: call, Do: policy.Action{Kind: policy.Deny, Errno: uint16(syscall.ENOSYS)}}}, p.Rules...)
 		}
 	}
@@ -47,7 +87,17 @@ func newTouches(t *testing.T, s belljar.Supervisor, objects bool) *touches {
 			t.Error(err)
 		}
 	})
-	return &touches{t, r, testkit.Program(t, "c/touch", "static")}
+	// The directory that the program lies in is one of the sandbox's /tmp.
+	dir := testkit.DirIn(t, "/tmp")
+	program := filepath.Join(dir, "touch")
+	text, err := os.ReadFile(testkit.Program(t, "c/touch", "static")[0])
+	if err == nil {
+		err = os.WriteFile(program, text, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &touches{t, r, []string{program}}
 }
 
 // run returns what the last of some runs prints.
@@ -68,13 +118,13 @@ func (to *touches) run(whats ...string) string {
 // only then.
 func TestPristine(t *testing.T) {
 	for _, s := range []belljar.Supervisor{belljar.NoOne, belljar.Ptrace} {
-		to := newTouches(t, s, false)
+		to := newTouches(t, s, "")
 		fresh := to.run("nothing", "list", "look")
 		for _, tt := range []struct {
 			what string
 			same bool
 		}{
-			{"nothing", true}, {"file", false}, {"removed", false}, {"unnamed", false}, {"memory", false}, {"list", false}, {"look", false},
+			{"nothing", true}, {"file", false}, {"removed", false}, {"unnamed", false}, {"memory", false}, {"list", false}, {"beside", false}, {"look", false},
 		} {
 			found := to.run("nothing", "nothing", tt.what, "look")
 			if !strings.HasPrefix(found, "nothing left") || (found != fresh) != tt.same {
@@ -87,17 +137,19 @@ func TestPristine(t *testing.T) {
 // Where programs may make IPC objects, each has an IPC namespace of its own, and
 // with it mounts.
 func TestPristineObjects(t *testing.T) {
-	to := newTouches(t, belljar.NoOne, true)
-	fresh := to.run("nothing", "list", "look")
-	if found := to.run("nothing", "nothing", "nothing", "look"); found != fresh {
-		t.Errorf("after nothing: %s; where all was new: %s", found, fresh)
+	for _, call := range objects {
+		to := newTouches(t, belljar.NoOne, call)
+		fresh := to.run("nothing", "list", "look")
+		if found := to.run("nothing", "nothing", "nothing", "look"); found != fresh {
+			t.Errorf("%s: after nothing: %s; where all was new: %s", call, found, fresh)
+		}
 	}
 }
 
 // Without the look, the next program finds what the one before has left.
 func TestPristineMutant(t *testing.T) {
 	unshare.TrustPlaces(t)
-	to := newTouches(t, belljar.NoOne, false)
+	to := newTouches(t, belljar.NoOne, "")
 	if found := to.run("nothing", "nothing", "file", "look"); !strings.HasPrefix(found, "left") {
 		t.Errorf("found %q, so the look proves nothing", found)
 	}

@@ -14,7 +14,7 @@ import (
 // nothing is left to kill or reap.
 func (s *Sandbox) Ready(l *launch.Launch) error {
 	if s.Standby != nil {
-		s.parked.next = nil
+		s.parked.stem.waits = false
 		return nil
 	}
 	err := l.Wait(s.Process)
@@ -74,7 +74,7 @@ func (s *Sandbox) reapProgram(l *launch.Launch) error {
 // yet.
 func (s *Sandbox) Started() {
 	if s.Standby != nil {
-		s.parked.hasStarted()
+		s.parked.stem.hasStarted(s.parked)
 	}
 }
 

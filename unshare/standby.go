@@ -5,10 +5,31 @@ import (
 	"errors"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/belljar/belljar/internal/launch"
 	"github.com/belljar/belljar/internal/sys"
 )
+
+// stem is what forks one program after another in a parked sandbox.
+type stem struct {
+	*launch.Standby
+	made     time.Time
+	waits    bool      // what it has forked, for a program
+	adopted  *adoption // nil: there was no program yet
+	started  bool      // the last program
+	pristine []place   // when it did; nil: never looked
+}
+
+// adoption is what a stem has mounted with its first program.
+type adoption struct {
+	mounts []Mount
+	from   []inode
+}
+
+// stemLife is for how long a stem forks. What Landlock's rules are about was
+// found when it was made, and may be something else since.
+const stemLife = time.Second
 
 // errKilled is why a standby does not wait that had no step fail.
 var errKilled = errors.New("standby: killed before it could wait for a program")
@@ -24,11 +45,11 @@ func (p *Parked) Former() (*launch.Standby, error) {
 }
 
 // Begin starts the first half of the next program's launch, so that the program
-// finds its mounts made. Stem makes next's stem from the steps by which it enters
+// finds its mounts made. Root makes next's stem from the steps by which it enters
 // the sandbox; nil is for the former standby. The calling goroutine must be locked
 // to the thread that called Park. After an error End is still due.
-func (p *Parked) Begin(next *launch.Standby, stem func(enter []launch.Step) *launch.Process) error {
-	l, err := p.half(next, stem)
+func (p *Parked) Begin(next *launch.Standby, root func(enter []launch.Step) *launch.Process) error {
+	l, err := p.half(next, root)
 	if err == nil {
 		err = next.Start(l)
 	}
@@ -36,7 +57,7 @@ func (p *Parked) Begin(next *launch.Standby, stem func(enter []launch.Step) *lau
 		next.Close()
 		return err
 	}
-	p.stem, p.next = next, next
+	p.stem = &stem{Standby: next, made: time.Now(), waits: true}
 	if !next.Arrive() {
 		p.endStem()
 		return cmp.Or(next.Failed(), errKilled)
@@ -46,79 +67,94 @@ func (p *Parked) Begin(next *launch.Standby, stem func(enter []launch.Step) *lau
 
 // half returns the launch of the stem and of the first half, which the former one
 // can be.
-func (p *Parked) half(next *launch.Standby, stem func([]launch.Step) *launch.Process) (*launch.Launch, error) {
-	if stem == nil {
+func (p *Parked) half(next *launch.Standby, root func([]launch.Step) *launch.Process) (*launch.Launch, error) {
+	if root == nil {
 		return next.Launch, nil
 	}
 	before, mounts, err := p.firstSteps()
 	if err != nil {
 		return nil, err
 	}
-	return launch.Prepare(stem(slices.Concat(before, p.enter(&p.spec), mounts)))
+	return launch.Prepare(root(slices.Concat(before, p.enter(&p.spec), mounts)))
 }
 
 // Again begins the next launch as Begin does, in what the program before has left
 // as it was. It reports whether that could be; if not, Begin makes all of it new.
 // The program must not have been able to make IPC objects.
 func (p *Parked) Again() bool {
-	if p.stem == nil || !p.started || p.pristine == nil || !p.stem.Lives() {
+	s := p.stem
+	if s == nil || !s.started || s.pristine == nil || p.fickle || time.Since(s.made) > stemLife || !s.Lives() {
 		return false
 	}
 	now, err := p.look()
-	if err != nil || !unchanged(now, p.pristine) {
+	if err != nil || !unchanged(now, s.pristine) {
 		return false
 	}
-	p.pristine, p.started, p.next = now, false, p.stem
-	p.stem.Again()
-	return p.stem.Arrive()
+	s.pristine, s.started, s.waits = now, false, true
+	s.Standby.Again()
+	return s.Arrive()
 }
 
 // Standby returns what waits for the next program, or nil.
 func (p *Parked) Standby() *launch.Standby {
-	if p.next == nil || !p.next.Waits() {
+	if p.stem == nil || !p.stem.waits || !p.stem.Waits() {
 		return nil
 	}
-	return p.next
+	return p.stem.Standby
+}
+
+// wants are the mounts of a root beside those of the parked one. Where programs
+// want other ones time and again, no stem is worth keeping.
+func (p *Parked) wants(s *Spec) []Mount {
+	more := s.Root.Mounts[len(p.mounts):]
+	if slices.Equal(more, p.shown) {
+		p.fickle = false
+	}
+	p.shown = more
+	return more
 }
 
 // Suits reports whether a sandbox of s, which fits, can be what waits here. A stem
 // has the mounts of its first program.
 func (p *Parked) Suits(s *Spec) bool {
-	return !p.adopts || slices.Equal(p.adopted, p.more(s)) && fresh(p.from)
+	have := p.stem.adopted
+	if have == nil || slices.Equal(have.mounts, s.Root.Mounts[len(p.mounts):]) && fresh(have.from) {
+		return true
+	}
+	p.fickle = true
+	return false
 }
-
-// more are the mounts that a root has beside those of the parked one.
-func (p *Parked) more(s *Spec) []Mount { return s.Root.Mounts[len(p.mounts):] }
 
 // Resume is Sandbox for a program that the standby becomes.
 func (p *Parked) Resume(s *Spec, program *launch.Program, release func(ok bool)) (*Sandbox, error) {
-	before, mounts, err := p.adopt(p.more(s))
+	before, mounts, err := p.adopt(p.wants(s))
 	if err != nil {
 		return nil, err
 	}
-	if err := p.next.Resume(program, before, mounts); err != nil {
+	if err := p.stem.Resume(program, before, mounts); err != nil {
 		return nil, err
 	}
-	return &Sandbox{Program: p.next.First(), Standby: p.next, parked: p, release: release}, nil
+	return &Sandbox{Program: p.stem.First(), Standby: p.stem.Standby, parked: p, release: release}, nil
 }
 
 // adopt returns the steps that mount what the stem does not have yet.
 func (p *Parked) adopt(more []Mount) (before, mounts []launch.Step, err error) {
-	if p.adopts {
+	if p.stem.adopted != nil {
 		return nil, nil, nil
 	}
-	if p.from, err = sources(more); err != nil {
+	from, err := sources(more)
+	if err != nil {
 		return nil, nil, err
 	}
-	p.adopts, p.adopted = true, more
+	p.stem.adopted = &adoption{more, from}
 	return p.moreSteps(more)
 }
 
 // hasStarted notes that a program is about to make its first step.
-func (p *Parked) hasStarted() {
-	p.started = true
-	if p.pristine == nil {
-		p.pristine, _ = p.look() // without it all is made new for the next program
+func (s *stem) hasStarted(p *Parked) {
+	s.started = true
+	if s.pristine == nil {
+		s.pristine, _ = p.look() // without it all is made new for the next program
 	}
 }
 
@@ -129,7 +165,7 @@ func (p *Parked) endStem() {
 		return
 	}
 	end := []*launch.Process{s.Root()} // first, so that it forks no more
-	if p.next != nil {
+	if s.waits {
 		end = append(end, s.First())
 	}
 	for _, process := range end {
@@ -140,6 +176,5 @@ func (p *Parked) endStem() {
 	}
 	s.Failed() // frees what they had
 	s.Close()
-	p.stem, p.next, p.former = nil, nil, s
-	p.adopts, p.adopted, p.from, p.pristine, p.started = false, nil, nil, nil, false
+	p.stem, p.former = nil, s.Standby
 }

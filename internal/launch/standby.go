@@ -28,7 +28,7 @@ type Standby struct {
 	stem, first *Process
 	turn        sys.Gate // of the stem, which forks once more when it opens
 	steps       int      // of both
-	armed       [][]byte // the filters
+	armed       [][]byte // the filters, which the stem installs
 	arrived     Slot     // filled when the first half's last call has been made
 
 	// A socket by which the program's process gets descriptors.
@@ -36,13 +36,13 @@ type Standby struct {
 	theirs Slot
 }
 
-// Numbers of descriptors in the process, which are out of the way of those that
-// its program gets.
+// Numbers of descriptors in both processes, which are out of the way of those that
+// the program gets.
 const (
-	standbyFree   = 59 // and all below are free
+	StandbyFree   = 59 // and all below are free
 	standbySocket = 60
-	StandbyDomain = 61 // the Landlock ruleset, without what is known later
-	standbyParent = 62 // the pidfd of Belljar
+	standbyParent = 61 // the pidfd of Belljar
+	StandbyDomain = 62 // in the program's process: the Landlock ruleset, without what is known later
 	StandbyAside  = 63 // and all above are the stem's own
 )
 
@@ -51,14 +51,11 @@ const StandbyFiles = 40
 
 // PassCalls are the calls that are made behind the filter.
 var PassCalls = map[string]bool{
-	// By the stem.
-	"futex": true, "clone": true,
-	// In the first half.
+	"futex": true, "clone": true, // the stem's own
 	"prctl": true, "ppoll": true, "setsid": true, "keyctl": true, "close_range": true, "fcntl": true, "dup3": true,
-	"landlock_create_ruleset": true, "landlock_add_rule": true,
-	// In the second.
-	"recvmsg": true, "mkdirat": true, "mknodat": true, "openat": true, "openat2": true, "setgroups": true, "setresgid": true, "setresuid": true, "move_mount": true, "mount_setattr": true,
-	"umask": true, "prlimit64": true, "capset": true, "landlock_restrict_self": true, "rt_sigprocmask": true, "execve": true,
+	"landlock_create_ruleset": true, "landlock_add_rule": true, "landlock_restrict_self": true,
+	"recvmsg": true, "mkdirat": true, "mknodat": true, "openat": true, "openat2": true, "move_mount": true, "mount_setattr": true,
+	"umask": true, "prlimit64": true, "setgroups": true, "setresgid": true, "setresuid": true, "capset": true, "rt_sigprocmask": true, "execve": true,
 }
 
 // NewStandby returns a standby that is not started.
@@ -96,7 +93,7 @@ var newPass = func() uint64 {
 	return binary.NativeEndian.Uint64(dice[:])
 }
 
-// Arm sets the filters that the first half installs, arrays of struct
+// Arm sets the filters that the stem installs, arrays of struct
 // sock_filter. They may differ from those before in numbers only.
 func (s *Standby) Arm(filters [][]byte) {
 	if s.armed == nil {
@@ -114,9 +111,10 @@ func (s *Standby) Arm(filters [][]byte) {
 // those of once before, which keep descriptors from StandbyAside on.
 func (s *Standby) Stem(enter []Step, dir string, life *Lifeline, once, each []Step, ruleset *Slot) *Process {
 	s.first = s.firstHalf(each, ruleset)
-	steps := slices.Concat(life.Steps(), enter,
+	again := Lifeline{standbyParent} // once has cleared it
+	steps := slices.Concat(life.Steps(), enter, []Step{{Name: "setsid", Nr: syscall.SYS_SETSID}},
 		keep([]Arg{Result(&s.theirs, "socket"), Int(life.pidfd)}, []int{standbySocket, standbyParent}),
-		once, []Step{closeLower()}, DropBounding(),
+		[]Step{CloseFrom(StandbyDomain), closeLower()}, once, []Step{closeLower()}, again.Steps(), DropBounding(),
 		[]Step{{Name: "chdir", Nr: syscall.SYS_CHDIR, Args: []Arg{String(dir)}}},
 		resetSignals()[:1], []Step{NoNewPrivs()})
 	for _, filter := range s.armed {
@@ -130,7 +128,7 @@ func (s *Standby) Stem(enter []Step, dir string, life *Lifeline, once, each []St
 }
 
 func closeLower() Step {
-	return Step{Name: "close_range", Nr: sys.SysCloseRange, Args: []Arg{Int(0), Int(standbyFree), Int(0)}}
+	return Step{Name: "close_range", Nr: sys.SysCloseRange, Args: []Arg{Int(0), Int(StandbyFree), Int(0)}}
 }
 
 // firstHalf makes the process that is to be the program. Its mounts, its filter
@@ -155,11 +153,10 @@ func (s *Standby) firstHalf(domain []Step, ruleset *Slot) *Process {
 // to be the parent.
 func (s *Standby) Start(l *Launch) error {
 	s.Launch, s.steps = l, len(l.flat)
-	behind := false // the filter
-	for i, f := range l.flat {
-		if behind = f.process == s.first || f.step.Fork != nil || behind; behind {
-			l.machine.Steps[i].Args[5] = uintptr(s.Pass)
-		}
+	// From the clone on, steps are taken behind the filter; the other process's follow.
+	fork := slices.IndexFunc(l.flat, func(f flatStep) bool { return f.step.Fork != nil })
+	for i := fork; i < len(l.flat); i++ {
+		l.machine.Steps[i].Args[5] = uintptr(s.Pass)
 	}
 	return l.Start()
 }
@@ -168,7 +165,7 @@ func (s *Standby) Start(l *Launch) error {
 // executed its program, or be dead.
 func (s *Standby) Again() {
 	s.await()
-	s.first.proc.Renew()
+	s.first.proc.Prepare()
 	s.turn.Set(sys.Open)
 }
 

@@ -26,7 +26,7 @@ type Step struct {
 	Lives  *Process        // instead of a call: fail if it, which forked this one, has ended
 	Exit   bool            // instead of a call: end the process well
 	Back   int             // instead of a call: go back so many steps
-	// Resume, instead of a call, goes on with the steps of Launch.Resume.
+	// Resume, instead of a call, goes on with the steps of Standby.Resume.
 	Resume bool
 
 	// A call is made Times times, at least once, the argument Vary counting up.

@@ -121,10 +121,33 @@ func ReadLink(dir int, path string, buf []byte) (int, syscall.Errno) {
 	return max(n, 0), errnoOf(err)
 }
 
-// NextInode makes a file without a name in a directory, drops it, and returns its
-// inode number. The directory stays as it is.
-func NextInode(dir string) (uint64, error) {
-	fd, err := syscall.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0)
+// OpenInRoot opens a directory, with O_PATH, that has this name in a process which
+// has root as its root directory.
+func OpenInRoot(root, name string) (int, error) {
+	top, err := syscall.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer syscall.Close(top)
+	fd, errno := OpenFile2(top, name, unix.O_PATH|unix.O_DIRECTORY, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_MAGICLINKS)
+	if errno != 0 {
+		return -1, errno
+	}
+	return fd, nil
+}
+
+// NextInode makes a file without a name in a directory of a tmpfs, drops it, and
+// returns its inode number. The directory stays as it is. In another file system
+// it is EOPNOTSUPP.
+func NextInode(dir int) (uint64, error) {
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(dir, &fs); err != nil {
+		return 0, err
+	}
+	if fs.Type != unix.TMPFS_MAGIC {
+		return 0, syscall.EOPNOTSUPP
+	}
+	fd, err := unix.Openat(dir, ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return 0, err
 	}

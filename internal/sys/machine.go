@@ -161,10 +161,10 @@ func (p *Proc) clone(flags uintptr, m *Machine, sixth uintptr) (pid, errno uintp
 // is the parent that PR_SET_PDEATHSIG watches) and must Wait for every Proc
 // before it drops the Machine.
 func (m *Machine) Start() syscall.Errno {
-	m.Main.prepare()
+	m.Main.Prepare()
 	for i := range m.Steps {
 		if p := m.Steps[i].Proc; p != nil && m.Steps[i].Op == Fork {
-			p.prepare()
+			p.Prepare()
 		}
 	}
 	syscall.ForkLock.Lock()
@@ -180,10 +180,10 @@ func (m *Machine) Start() syscall.Errno {
 	return syscall.Errno(errno)
 }
 
-// Renew makes p, which has been waited for, ready to be forked once more.
-func (p *Proc) Renew() { p.prepare() }
-
-func (p *Proc) prepare() {
+// Prepare makes p ready to be forked. If it was before, it must have executed its
+// program, or be dead, and Machine.Wait have been called. Start prepares all of a
+// machine.
+func (p *Proc) Prepare() {
 	p.tid, p.live, p.failed, p.errno = 0, 1, 0, 0
 	p.stack = stacks.Get().(*stack)
 	bottom := uintptr(unsafe.Pointer(p.stack))

@@ -20,7 +20,7 @@ import (
 var numbers = map[string]string{
 	"Address":     "the caller keeps what is on the heap",
 	"WordAddress": "the caller keeps what is on the heap",
-	"prepare":     "a Proc is part of a launch, which is on the heap until it is over; stacks come from a pool",
+	"Prepare":     "a Proc is part of a launch, which is on the heap until it is over; stacks come from a pool",
 	"top":         "a stack comes from a pool",
 }
 

@@ -110,19 +110,30 @@ func TestPooledMany(t *testing.T) {
 func TestPooledHoldsNothing(t *testing.T) {
 	runner := pooled(t, belljar.NoOne, 2)
 	for range 4 {
-		r, w, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
+		var readers, writers []*os.File
+		for range 60 { // the numbers that a launch uses are among theirs
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			readers, writers = append(readers, r), append(writers, w)
 		}
-		// The next launch begins when this one is over.
-		if res, err := runner.Run(context.Background(), belljar.Command{Args: []string{"/bin/true"}}); err != nil || res.Verdict != belljar.OK {
-			t.Fatalf("%+v, %v", res, err)
+		// The next launch begins when one is over, and the second one waits for that.
+		for range 2 {
+			if res, err := runner.Run(context.Background(), belljar.Command{Args: []string{"/bin/true"}}); err != nil || res.Verdict != belljar.OK {
+				t.Fatalf("%+v, %v", res, err)
+			}
 		}
-		w.Close()
-		if _, err := io.ReadAll(r); err != nil {
-			t.Error(err)
+		for _, w := range writers {
+			w.Close()
 		}
-		r.Close()
+		for _, r := range readers {
+			r.SetReadDeadline(time.Now().Add(10 * time.Second))
+			if _, err := io.ReadAll(r); err != nil {
+				t.Errorf("descriptor %d: %v", r.Fd(), err)
+			}
+			r.Close()
+		}
 	}
 }
 

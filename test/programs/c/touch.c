@@ -1,5 +1,5 @@
 // Does one thing to the file systems that are its own ("file", "removed",
-// "unnamed", "memory", "list", "nothing"), or tells what it finds there ("look"):
+// "unnamed", "memory", "list", "beside", "nothing"), or tells what it finds there ("look"):
 // whether a file was left, and what number the next one gets.
 //
 // build: static
@@ -7,6 +7,7 @@
 // run: in=unshare policy=observe args="look" verdict=ok contains="nothing left"
 #include "victim.h"
 #include <dirent.h>
+#include <libgen.h>
 
 // make returns the file's inode number.
 static long make(const char *name, int flags) {
@@ -45,6 +46,8 @@ int main(int argc, char **argv) {
 		make("/tmp", O_TMPFILE);
 	else if (strcmp(what, "list") == 0)
 		list("/tmp");
+	else if (strcmp(what, "beside") == 0)
+		list(dirname(argv[0]));
 	else if (strcmp(what, "look") == 0)
 		printf("%s, next %ld\n", access("/tmp/left", F_OK) == 0 ? "left" : "nothing left", make("/tmp", O_TMPFILE));
 	else if (strcmp(what, "nothing") != 0)
