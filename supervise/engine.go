@@ -204,7 +204,10 @@ func (e *Engine) ForRun(program string) (*Engine, error) {
 }
 
 // Close frees what a run's engine keeps open. No call may be under decision.
-func (e *Engine) Close() { e.resolver.close() }
+func (e *Engine) Close() {
+	e.known.close()
+	e.resolver.close()
+}
 
 // canonicalRule is the canonical form of a path in a rule, below a root that
 // no tracee has yet. A link that means something else for each process, such

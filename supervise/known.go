@@ -18,6 +18,7 @@ type known struct {
 	mu    sync.RWMutex
 	paths map[knownAs]*knownPath
 	dirs  map[dirID]string // see within.go
+	fds   map[int]int      // by thread: its /proc/TID/fd, open
 }
 
 // knownAs is what a path was looked up for.

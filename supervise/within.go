@@ -32,7 +32,7 @@ func (e *Engine) recallWithin(t *Trap, req *request, who *actor) (d Decision, ok
 	}
 	p := &req.paths[0]
 	who.raise()
-	id, errno := e.resolver.directory(t.TID, p.dir)
+	id, errno := e.directory(t.TID, p.dir)
 	if errno != 0 {
 		return d, false
 	}
@@ -57,19 +57,63 @@ func (e *Engine) rememberWithin(m *making) {
 		return
 	}
 	m.who.raise()
-	if id, errno := e.resolver.directory(m.th.tid, p.dir); errno == 0 {
+	if id, errno := e.directory(m.th.tid, p.dir); errno == 0 {
 		e.known.keepDir(id, "/"+parentOf(o.path))
 	}
 }
 
 // directory identifies what a path counts from.
-func (r *resolver) directory(tid int, dir int32) (dirID, syscall.Errno) {
-	link := "cwd"
+func (e *Engine) directory(tid int, dir int32) (dirID, syscall.Errno) {
+	at, link := sys.AT_FDCWD, e.resolver.proc.Path(tid, "cwd")
 	if dir != atFDCWD {
-		link = "fd/" + strconv.Itoa(int(dir))
+		if fds, ok := e.known.fdsOf(tid, &e.resolver); ok {
+			at, link = fds, strconv.Itoa(int(dir))
+		} else {
+			link = e.resolver.proc.Path(tid, "fd/"+strconv.Itoa(int(dir)))
+		}
 	}
-	st, errno := sys.StatBehind(r.proc.Path(tid, link))
+	st, errno := sys.StatBehind(at, link)
 	return dirID{st.Dev, st.Ino, st.Mount}, errno
+}
+
+// maxFds is of how many threads a run keeps /proc/TID/fd open: to walk there takes as
+// long as all else. Such a directory stays that of one thread, and is empty once
+// that has ended, whoever has its number then.
+const maxFds = 16
+
+// fdsOf returns /proc/TID/fd if it can be kept open.
+func (k *known) fdsOf(tid int, r *resolver) (fd int, ok bool) {
+	k.mu.RLock()
+	fd, ok = k.fds[tid]
+	all := len(k.fds)
+	k.mu.RUnlock()
+	if ok || all >= maxFds {
+		return fd, ok
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if fd, ok = k.fds[tid]; ok {
+		return fd, true
+	}
+	fd, errno := sys.OpenFile(sys.AT_FDCWD, r.proc.Path(tid, "fd"), sys.O_PATH|sys.O_DIRECTORY)
+	if errno != 0 {
+		return -1, false
+	}
+	if k.fds == nil {
+		k.fds = make(map[int]int)
+	}
+	k.fds[tid] = fd
+	return fd, true
+}
+
+// close closes what is kept open.
+func (k *known) close() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, fd := range k.fds {
+		syscall.Close(fd)
+	}
+	k.fds = nil
 }
 
 func (k *known) anyDir() bool {

@@ -163,8 +163,8 @@ func StatFile(fd int) (FileStat, syscall.Errno) {
 }
 
 // StatBehind describes what a magic link of procfs leads to.
-func StatBehind(link string) (FileStat, syscall.Errno) {
-	return statx(AT_FDCWD, link, 0)
+func StatBehind(dir int, link string) (FileStat, syscall.Errno) {
+	return statx(dir, link, 0)
 }
 
 // StatAt describes what path leads to from dir, a last symlink itself. An empty
