@@ -33,7 +33,7 @@ func (r *Runner) pool(p *plan, spec *unshare.Spec) *container.Pool {
 // parked returns the processes of a sandbox in a container of the pool, or nil if
 // none of its containers could be that of spec.
 func (s *session) parked(pool *container.Pool, spec *unshare.Spec, program *launch.Program) (*unshare.Sandbox, error) {
-	c, err := pool.Get()
+	c, err := pool.Get(func(c *unshare.Parked) bool { return c.Fits(spec) && c.Suits(spec) })
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/belljar/belljar/unshare"
@@ -86,11 +87,12 @@ func (p *Pool) keeper(f func()) {
 // Spec is what the pool's containers are.
 func (p *Pool) Spec() unshare.Spec { return p.options.Spec }
 
-// Get returns a container that nobody else has, parked before or made now. The
-// caller gives it back with Put, or with Discard.
-func (p *Pool) Get() (c *unshare.Parked, err error) {
+// Get returns a container that nobody else has, parked before or made now; of
+// several one that suits, if suits is not nil and there is one. The caller gives it
+// back with Put, or with Discard.
+func (p *Pool) Get(suits func(*unshare.Parked) bool) (c *unshare.Parked, err error) {
 	for {
-		if c, err = p.take(); err != nil {
+		if c, err = p.take(suits); err != nil {
 			return nil, err
 		}
 		if c == nil {
@@ -104,9 +106,10 @@ func (p *Pool) Get() (c *unshare.Parked, err error) {
 	}
 }
 
-// take returns an idle container, the one that was used last, or nil. It waits
-// for one that is being prepared, which comes sooner than a new one would.
-func (p *Pool) take() (*unshare.Parked, error) {
+// take returns an idle container, of those that suit the one that was used last, or
+// nil. It waits for one that is being prepared, which comes sooner than a new one
+// would.
+func (p *Pool) take(suits func(*unshare.Parked) bool) (*unshare.Parked, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for !p.closed && len(p.idle) == 0 && p.coming > p.waiting {
@@ -125,8 +128,15 @@ func (p *Pool) take() (*unshare.Parked, error) {
 		p.all++
 		return nil, nil
 	}
-	c := p.idle[n-1]
-	p.idle = p.idle[:n-1]
+	i := n - 1
+	for suits != nil && i >= 0 && !suits(p.idle[i]) {
+		i--
+	}
+	if i < 0 {
+		i = n - 1
+	}
+	c := p.idle[i]
+	p.idle = slices.Delete(p.idle, i, i+1)
 	return c, nil
 }
 

@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) {
 	// A few descriptors are opened once and kept, which is no leak.
 	if p := container.New(container.Options{Spec: spec()}); os.Geteuid() == 0 {
-		if c, err := p.Get(); err == nil {
+		if c, err := p.Get(nil); err == nil {
 			p.Put(c)
 		}
 		p.Close()
@@ -63,17 +63,17 @@ func TestPool(t *testing.T) {
 	testkit.Parked(t)
 	var seen events
 	p := container.New(container.Options{Spec: spec(), Idle: 1, Observe: seen.add})
-	a, err := p.Get()
+	a, err := p.Get(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := p.Get()
+	b, err := p.Get(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.Put(a)
 	p.Put(b)
-	again, err := p.Get()
+	again, err := p.Get(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestPool(t *testing.T) {
 	if !slices.Equal(seen.all, want) {
 		t.Errorf("events %v, want %v", seen.all, want)
 	}
-	if _, err := p.Get(); !errors.Is(err, container.ErrClosed) {
+	if _, err := p.Get(nil); !errors.Is(err, container.ErrClosed) {
 		t.Errorf("error %v, want %v", err, container.ErrClosed)
 	}
 }
@@ -99,7 +99,7 @@ func TestDeadContainer(t *testing.T) {
 	var seen events
 	p := container.New(container.Options{Spec: spec(), Idle: 1, Observe: seen.add})
 	defer p.Close()
-	c, err := p.Get()
+	c, err := p.Get(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestDeadContainer(t *testing.T) {
 	for c.Alive() {
 		time.Sleep(time.Millisecond)
 	}
-	other, err := p.Get()
+	other, err := p.Get(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,6 +137,35 @@ func ExamplePool() {
 	// Output: <nil>
 }
 
+// Of several containers one that suits is handed out, and else the last one.
+func TestSuits(t *testing.T) {
+	testkit.Parked(t)
+	testkit.Leaks(t)
+	p := container.New(container.Options{Spec: spec(), Idle: 3})
+	defer p.Close()
+	var all []*unshare.Parked
+	for range 3 {
+		c, err := p.Get(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, c)
+	}
+	for _, c := range all {
+		p.Put(c)
+	}
+	for _, want := range []*unshare.Parked{all[0], all[2], nil} {
+		got, err := p.Get(func(c *unshare.Parked) bool { return c == want })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want != nil && got != want || want == nil && got != all[2] {
+			t.Errorf("another container than the one that suits: %p, want %p of %p", got, want, all)
+		}
+		p.Put(got)
+	}
+}
+
 // A container in which somebody has killed what waits for the next program is
 // ended, and nothing is left of it.
 func TestDeadStandby(t *testing.T) {
@@ -155,12 +184,12 @@ func TestDeadStandby(t *testing.T) {
 		next.Arm([][]byte{allowAll})
 		return c.Begin(next, func(enter []launch.Step) *launch.Process { return next.Stem(enter, "/", life, nil, nil, nil) })
 	}})
-	c, err := p.Get()
+	c, err := p.Get(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.Put(c)
-	again, err := p.Get() // it waits for what begins
+	again, err := p.Get(nil) // it waits for what begins
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +225,7 @@ func TestSpare(t *testing.T) {
 		var seen events
 		p := container.New(container.Options{Spec: spec(), Idle: c.idle, Observe: seen.add, Begin: func(*unshare.Parked) error { return nil }})
 		for range 20 {
-			box, err := p.Get()
+			box, err := p.Get(nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -27,8 +27,8 @@ type Parked struct {
 
 	stem   *stem           // nil: none
 	former *launch.Standby // of the stem before, whose launch can be started again
-	shown  []Mount         // what the last program wanted beside the parked root
-	fickle bool            // it was something else than a stem had, and has changed since
+	wanted []Mount         // by the last program, beside the parked root
+	fickle bool            // programs want something else time and again
 }
 
 // CanPark reports whether a sandbox can wait for programs: only root can enter
@@ -131,6 +131,9 @@ func (p *Parked) Alive() bool { return sys.PidfdAlive(int(p.pidfd.Fd())) }
 // Release is told once when the run is over; ok is false if it may have left
 // something behind, because it never came to its start.
 func (p *Parked) Sandbox(s *Spec, program *launch.Process, parent *launch.Lifeline, release func(ok bool)) (*Sandbox, error) {
+	if p.stem != nil && p.stem.adopted != nil {
+		p.fickle = true // unless this program is the last one again
+	}
 	p.endStem() // nothing waits beside a program
 	before, mounts, err := p.ownSteps(p.wants(s))
 	if err != nil {

@@ -107,22 +107,21 @@ func (p *Parked) Standby() *launch.Standby {
 // want other ones time and again, no stem is worth keeping.
 func (p *Parked) wants(s *Spec) []Mount {
 	more := s.Root.Mounts[len(p.mounts):]
-	if slices.Equal(more, p.shown) {
+	if slices.Equal(more, p.wanted) {
 		p.fickle = false
 	}
-	p.shown = more
+	p.wanted = more
 	return more
 }
 
-// Suits reports whether a sandbox of s, which fits, can be what waits here. A stem
-// has the mounts of its first program.
+// Suits reports whether a sandbox of s, which fits, can be what waits here, if
+// anything does. A stem has the mounts of its first program.
 func (p *Parked) Suits(s *Spec) bool {
-	have := p.stem.adopted
-	if have == nil || slices.Equal(have.mounts, s.Root.Mounts[len(p.mounts):]) && fresh(have.from) {
+	if p.stem == nil || p.stem.adopted == nil {
 		return true
 	}
-	p.fickle = true
-	return false
+	have := p.stem.adopted
+	return slices.Equal(have.mounts, s.Root.Mounts[len(p.mounts):]) && fresh(have.from)
 }
 
 // Resume is Sandbox for a program that the standby becomes.
