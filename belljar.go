@@ -97,7 +97,9 @@ type Options struct {
 	// below /tmp, or below the same directory of / as the first command's, if the
 	// root shows nothing else in that; the others see it, and it is empty. Nothing
 	// that a program leaves is there for the next, but numbers of processes and of
-	// inodes go on counting. A parked sandbox may keep its last program's file open,
-	// and what it lies on busy. Who sets it closes the Runner.
+	// inodes go on counting, and /tmp tells when it was made. Policies that let no
+	// sockets and no IPC objects be made are faster. A parked sandbox may keep its
+	// last program's file open, and what it lies on busy. Who sets it closes the
+	// Runner.
 	Containers int
 }

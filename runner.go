@@ -31,8 +31,8 @@ type Runner struct {
 	// A program could leave keys in its user's keyring, which is none of the things
 	// that a container has for itself.
 	leavesKeys bool
-	// It could make what lasts as long as its IPC namespace.
-	leavesObjects bool
+	// It could leave sockets, or objects that last as long as its IPC namespace.
+	leavesSockets, leavesObjects bool
 
 	mu     sync.Mutex
 	base   *unshare.Root               // for commands without a directory
@@ -94,6 +94,7 @@ func (r *Runner) check() error {
 		}
 		r.leavesKeys = lets("add_key", "request_key", "keyctl")
 		r.leavesObjects = lets("shmget", "semget", "msgget", "mq_open")
+		r.leavesSockets = lets("socket", "socketpair", "io_uring_setup")
 	})
 	return r.err
 }

@@ -96,7 +96,7 @@ func (s *session) build() (err error) {
 		s.launch, err = launch.Prepare(process)
 		return err
 	}
-	spec := unshare.Spec{Root: p.root, HostNetwork: p.opts.HostNetwork, HostCgroup: s.group != nil, User: p.userNS, UID: p.uid, GID: p.gid}
+	spec := unshare.Spec{Root: p.root, HostNetwork: p.opts.HostNetwork, Sockets: p.runner.leavesSockets, HostCgroup: s.group != nil, User: p.userNS, UID: p.uid, GID: p.gid}
 	if s.sandbox, err = s.makeSandbox(&spec, &program); err != nil {
 		return err
 	}
@@ -191,6 +191,11 @@ func (s *session) run(ctx context.Context) (*ptrace.Outcome, error) {
 		}
 	}
 	outcome, err := s.tracer.Run()
+	if s.runner.leavesSockets {
+		// Sockets on their way through each other have gone only when the kernel
+		// looks for such, and so have the locks of files that are on their way, too.
+		sys.CollectSockets()
+	}
 	s.clean = err == nil && s.engine == nil && s.opts.Handler == nil
 	err = errors.Join(err, s.stopNotify(outcome))
 	failure := s.failure()

@@ -70,5 +70,5 @@ func (p *plan) begin(c *unshare.Parked) error {
 
 // again begins the next launch in a container that the last run left as it was.
 func (p *plan) again(c *unshare.Parked) bool {
-	return !p.runner.leavesObjects && c.Again()
+	return !p.runner.leavesObjects && !p.runner.leavesSockets && c.Again()
 }

@@ -15,8 +15,8 @@ import (
 
 // Parked is a sandbox without a program: namespaces in which init waits. One
 // program after another runs in them, each with a copy of the mount namespace with
-// empty file systems wherever it may write and in Spec.Room, and an IPC namespace,
-// that are new or that nobody has changed. What programs can leave in the rest is
+// empty file systems wherever it may write and in Spec.Room, an IPC namespace, and
+// where Spec.Sockets says so a network, that are new or that nobody has changed. What programs can leave in the rest is
 // processes, which whoever runs them must end.
 type Parked struct {
 	template
@@ -150,17 +150,21 @@ func (p *Parked) helper(s *Spec, before []launch.Step, program *launch.Process, 
 		{Name: "exit", Exit: true}})}
 }
 
-// enter are the calls by which a process enters the namespaces, with a mount and an
-// IPC namespace of its own. Of the PID namespace its children are, not itself.
+// enter are the calls by which a process enters the namespaces, with those of its
+// own that programs could change. Of the PID namespace its children are, not itself.
 func (p *Parked) enter(s *Spec) []launch.Step {
-	flags, names := s.flags(syscall.CLONE_NEWIPC) // it gets a new one
+	own, names := uintptr(syscall.CLONE_NEWNS|syscall.CLONE_NEWIPC), "CLONE_NEWNS|CLONE_NEWIPC"
+	if s.Sockets && !s.HostNetwork {
+		own, names = own|syscall.CLONE_NEWNET, names+"|CLONE_NEWNET"
+	}
+	shared, sharedNames := s.flags(own &^ syscall.CLONE_NEWNS) // whose mounts are copied
 	return []launch.Step{
-		call("setns", sys.SysSetns, launch.Named(p.pidfd.Fd(), "init "+strconv.Itoa(p.init)), launch.Named(flags, names)),
-		call("unshare", syscall.SYS_UNSHARE, launch.Named(syscall.CLONE_NEWNS|syscall.CLONE_NEWIPC, "CLONE_NEWNS|CLONE_NEWIPC")),
+		call("setns", sys.SysSetns, launch.Named(p.pidfd.Fd(), "init "+strconv.Itoa(p.init)), launch.Named(shared, sharedNames)),
+		call("unshare", syscall.SYS_UNSHARE, launch.Named(own, names)),
 	}
 }
 
 // Fits reports whether a sandbox of s can be this one.
 func (p *Parked) Fits(s *Spec) bool {
-	return s.HostNetwork == p.spec.HostNetwork && s.Hostname == p.spec.Hostname && p.fits(s)
+	return s.HostNetwork == p.spec.HostNetwork && s.Sockets == p.spec.Sockets && s.Hostname == p.spec.Hostname && p.fits(s)
 }

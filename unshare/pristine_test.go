@@ -68,10 +68,10 @@ type touches struct {
 	args   []string
 }
 
-// objects are the calls that make IPC objects.
-var objects = []string{"shmget", "semget", "msgget", "mq_open"}
+// objects are the calls that make what may outlast processes.
+var objects = []string{"shmget", "semget", "msgget", "mq_open", "socket", "socketpair"}
 
-// newTouches lets programs make IPC objects by none of the calls but one.
+// newTouches lets programs make such by none of the calls but one.
 func newTouches(t *testing.T, s belljar.Supervisor, but string) *touches {
 	t.Helper()
 	testkit.Parked(t)
@@ -134,8 +134,8 @@ func TestPristine(t *testing.T) {
 	}
 }
 
-// Where programs may make IPC objects, each has an IPC namespace of its own, and
-// with it mounts.
+// Where programs may make IPC objects or sockets, each has namespaces of its own, and
+// with them mounts.
 func TestPristineObjects(t *testing.T) {
 	for _, call := range objects {
 		to := newTouches(t, belljar.NoOne, call)

@@ -19,6 +19,11 @@ type Spec struct {
 	// HostNetwork keeps the host's network. Otherwise there is an empty one,
 	// whose loopback device is down.
 	HostNetwork bool
+	// Sockets says that programs may make sockets. Then each one in a parked
+	// sandbox has a network namespace of its own: two sockets that are on their way
+	// through each other stay when every process has ended, with their names and
+	// ports, and what was sent stays counted.
+	Sockets bool
 	// HostCgroup leaves out the cgroup namespace, for a program that makes its
 	// own when it is in its cgroup.
 	HostCgroup bool

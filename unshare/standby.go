@@ -80,7 +80,7 @@ func (p *Parked) half(next *launch.Standby, root func([]launch.Step) *launch.Pro
 
 // Again begins the next launch as Begin does, in what the program before has left
 // as it was. It reports whether that could be; if not, Begin makes all of it new.
-// The program must not have been able to make IPC objects.
+// The program must not have been able to make IPC objects or sockets.
 func (p *Parked) Again() bool {
 	s := p.stem
 	if s == nil || !s.started || s.pristine == nil || p.fickle || time.Since(s.made) > stemLife || !s.Lives() {

@@ -1,6 +1,7 @@
 // Leaves what it can for the next program ("leave"), or what is neither a file nor
-// an IPC object ("leave-else"), and sees that it is there, or looks for it ("find"). Its process number tells whether it is the first in
-// its namespace.
+// an IPC object nor a socket ("leave-else"), and sees that it is there, or looks for
+// it ("find", "find-else"). Its process number tells whether it is the first in its
+// namespace.
 //
 // run: in=unshare policy=observe args="find" verdict=ok contains="found nothing\n"
 #include "victim.h"
@@ -133,6 +134,46 @@ static void hold_port(void) { udp(); }
 static void leave_port(void) { kept(hold_port); }
 static int find_port(void) { return udp() != 0; }
 
+// adrift sends a listening socket through sockets that are sent with it: nobody has
+// them any more, and they do not end with their process.
+static void adrift(void) {
+	int s = socket(AF_UNIX, SOCK_STREAM, 0), p[2];
+	struct sockaddr_un at = {.sun_family = AF_UNIX, .sun_path = "\0adrift"};
+	bind(s, (void *)&at, offsetof(struct sockaddr_un, sun_path) + 7);
+	listen(s, 1);
+	socketpair(AF_UNIX, SOCK_STREAM, 0, p);
+	int fds[] = {p[0], p[1], s};
+	char c = 0, room[CMSG_SPACE(sizeof fds)];
+	struct iovec one = {&c, 1};
+	struct msghdr m = {.msg_iov = &one, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof room};
+	*CMSG_FIRSTHDR(&m) = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof fds), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), fds, sizeof fds);
+	sendmsg(p[0], &m, 0);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+}
+static int has_line(const char *name, const char *text) {
+	char line[512];
+	int found = 0;
+	FILE *f = fopen(name, "r");
+	while (f && fgets(line, sizeof line, f))
+		found |= strstr(line, text) != NULL;
+	if (f)
+		fclose(f);
+	return found;
+}
+static int find_adrift(void) { return has_line("/proc/net/unix", "@adrift"); }
+
+// Nothing can be sent to a loopback device that is down, which is counted.
+static void leave_count(void) {
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+	for (int i = 0; i < 4242; i++)
+		sendto(s, "x", 1, 0, (void *)&to, sizeof to);
+	close(s);
+}
+static int find_count(void) { return has_line("/proc/net/snmp", " 4242 "); }
+
 static void nothing(void) {}
 static void leave_process(void) { kept(nothing); }
 static int find_process(void) { return kill(-1, 0) == 0; }
@@ -234,7 +275,7 @@ static const struct {
 	const char *name;
 	void (*leave)(void);
 	int (*find)(void);
-	int lasts; // without a process that keeps it
+	int lasts; // or may, without a process that keeps it
 } kinds[] = {
 	{"file", leave_file, find_file, 1},
 	{"directory", leave_dir, find_dir, 1},
@@ -249,9 +290,11 @@ static const struct {
 	{"message queue", leave_queue, find_queue, 1},
 	{"lock", leave_flock, find_flock},
 	{"record lock", leave_record, find_record},
-	{"abstract socket", leave_abstract, find_abstract},
+	{"abstract socket", leave_abstract, find_abstract, 1},
+	{"socket adrift", adrift, find_adrift, 1},
+	{"count of packets", leave_count, find_count, 1},
 	{"socket in a directory", leave_path, find_path, 1},
-	{"port", leave_port, find_port},
+	{"port", leave_port, find_port, 1},
 	{"process", leave_process, find_process},
 	{"stopped process", leave_stopped, find_stopped},
 	{"niceness", leave_nice, find_nice},
@@ -272,7 +315,7 @@ static const struct {
 };
 
 int main(int argc, char **argv) {
-	int leave = strncmp(argv[1], "leave", 5) == 0, others = strcmp(argv[1], "leave-else") == 0;
+	int leave = strncmp(argv[1], "leave", 5) == 0, others = strstr(argv[1], "-else") != NULL;
 	int found = 0, all = sizeof kinds / sizeof kinds[0], tried = 0;
 	for (int i = 0; i < all; i++) {
 		if (others && kinds[i].lasts)
