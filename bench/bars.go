@@ -23,7 +23,7 @@ var bars = []measure.Bar{
 		Why: "the floor's row bounds it: two stops alone, by a C program that decides nothing, take a larger part of go-sandbox's time than the bar allows. go-sandbox decides and lets the call go on, so a sibling thread can exchange the path; the rewritten call, which holds, stops twice. A program with one thread does not need it."},
 	{ID: "numeric", What: "numeric C program, any mode / native", Group: "numeric",
 		Over: []string{"ptrace", "notify", "unshare", "both", "both, notify", "unshare, pooled", "both, pooled", "belljar run"}, Under: "native", AtMost: 1.01,
-		Why: "the program makes no call while it computes. What is measured is the start of the run, some milliseconds of more than a second, and the noise of the machine, of which the rows of the peers show as much."},
+		Why: "the program makes no call while it computes. What is measured is the start of the run, some milliseconds of two seconds, and the noise of the machine, of which the rows of the peers show as much."},
 	{ID: "python", What: "python3 -c pass, ptrace with file rules / native", Group: "python",
 		Over: []string{"ptrace"}, Under: "native", AtMost: 1.10,
 		Why: "144 calls trap, 107 of them looks, most of these fstat, which C libraries spell with a path; a run under ptrace starts 1 ms later than a bare one. By a profile Belljar takes 3.3 ms of CPU beside python's 9: 1.3 to decide (two thirds of it names that it sees for the first time), 0.9 in ptrace's and wait's own calls, 0.3 to read names, 0.4 to launch. Next: what a run found out about directories that only root can change is kept for a Runner's next one."},

@@ -140,7 +140,7 @@ func workGroup(p program) measure.Group {
 	g := measure.Group{ID: p.name, Title: "Real work: " + p.title, Rounds: 7, Budget: 30 * time.Second}
 	switch p.name {
 	case "numeric": // a run takes a second or two, and one in a hundred is asked for
-		g.Budget = 90 * time.Second
+		g.Budget = 120 * time.Second
 	case "find": // under some ways one run takes as long
 		g.Budget = 45 * time.Second
 	}
@@ -151,7 +151,7 @@ func workGroup(p program) measure.Group {
 }
 
 func rulesGroup() measure.Group {
-	g := measure.Group{ID: "rules", Title: "open and close under many file rules", Base: "ptrace, 10 rules", Rounds: 5, Budget: 30 * time.Second}
+	g := measure.Group{ID: "rules", Title: "open and close under many file rules", Base: "ptrace, 10 rules", Rounds: 5, Budget: 20 * time.Second}
 	for _, supervisor := range []string{"ptrace", "notify"} {
 		for _, n := range []int{10, 100, 1000, 10_000, 100_000} {
 			w := byName(supervisor)[0].with(fmt.Sprintf("--more-rules %d", n))
@@ -182,7 +182,7 @@ func prepareGroup() measure.Group {
 
 // crowdGroup has many processes that all open files at once.
 func crowdGroup() measure.Group {
-	g := measure.Group{ID: "crowd", Title: "open and close by many processes at once", Rounds: 5, Budget: 30 * time.Second}
+	g := measure.Group{ID: "crowd", Title: "open and close by many processes at once", Rounds: 5, Budget: 20 * time.Second}
 	for _, n := range []int{1, 8, 64, 500} {
 		p := program{command: fmt.Sprintf("{crowd} %d {file} 100", n), policy: "compile"}
 		for _, w := range byName("native", "ptrace", "notify", "go-sandbox ptrace") {
@@ -201,7 +201,7 @@ var depths = []int{2, 10, 30, 60}
 // depthGroup opens files whose paths have many components, in directories of
 // root's and, rewritten, in one that the program could change.
 func depthGroup() measure.Group {
-	g := measure.Group{ID: "depth", Title: "open and close by the path's depth", Rounds: 5, Budget: 30 * time.Second}
+	g := measure.Group{ID: "depth", Title: "open and close by the path's depth", Rounds: 5, Budget: 20 * time.Second}
 	for _, n := range depths {
 		path, own := fmt.Sprintf("{deep-%d}", n), fmt.Sprintf("{own-deep-%d}", n)
 		native := fmt.Sprintf("native, depth %d", n)

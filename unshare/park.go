@@ -16,8 +16,9 @@ import (
 // Parked is a sandbox without a program: namespaces in which init waits. One
 // program after another runs in them, each with a copy of the mount namespace with
 // empty file systems wherever it may write and in Spec.Room, an IPC namespace, and
-// where Spec.Sockets says so a network, that are new or that nobody has changed. What programs can leave in the rest is
-// processes, which whoever runs them must end.
+// where Spec.Sockets says so a network: they are new, or nobody has changed them.
+// What programs can leave in the rest is processes, which whoever runs them must
+// end.
 type Parked struct {
 	template
 	spec     Spec
