@@ -46,10 +46,16 @@ func (h host) stolen() string {
 	return fmt.Sprintf("%.0f %%", 100*(now.steal-h.steal)/(now.all-h.all))
 }
 
+// state names what is measured. What a measurement writes makes that another one, so
+// it is asked for before.
+func state(ctx context.Context, s *site) string {
+	return output(ctx, s, "git", "-C", "..", "describe", "--always", "--dirty", "--abbrev=10")
+}
+
 // facts are where and of what measurements were taken.
-func facts(ctx context.Context, s *site, before host, start time.Time) []report.Fact {
+func facts(ctx context.Context, s *site, state string, before host, start time.Time) []report.Fact {
 	all := []report.Fact{
-		{Name: "state", Value: output(ctx, s, "git", "-C", "..", "describe", "--always", "--dirty", "--abbrev=10") + ", " + start.UTC().Format("2006-01-02 15:04 UTC")},
+		{Name: "state", Value: state + ", " + start.UTC().Format("2006-01-02 15:04 UTC")},
 		{Name: "took", Value: time.Since(start).Round(time.Second).String()},
 		{Name: "processor", Value: fmt.Sprintf("%s, %d of them", field("/proc/cpuinfo", "model name"), runtime.NumCPU())},
 		{Name: "memory", Value: field("/proc/meminfo", "MemTotal")},

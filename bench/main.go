@@ -70,6 +70,7 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	state := state(ctx, s)
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}
@@ -98,7 +99,7 @@ func run(ctx context.Context, o options) (err error) {
 	if o.quick {
 		return b.gate(ctx, readings)
 	}
-	return b.publish(o, report.Document{Intro: intro, Charts: []string{leastChart, workChart}, Facts: facts(ctx, s, before, start),
+	return b.publish(o, report.Document{Intro: intro, Charts: []string{leastChart, workChart}, Facts: facts(ctx, s, state, before, start),
 		Readings: readings, Results: b.order, Absent: s.missing()})
 }
 
